@@ -1,0 +1,78 @@
+"""Reading taps and losses of a `Distiller` config."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from common.errors import ConfigError, did_you_mean
+from common.registry import find_loss, make_loss
+from common.schedules import build_weight
+from common.terms import GROUND_TRUTH, STUDENT, Source, TermSpec, required_arguments, tensor_arguments
+
+TERM_KEYS = ("type", "weight", "adapter", "resize")
+
+
+def read_tap_paths(taps: Mapping[str, Any], owners: list[str]) -> dict[str, dict[str, list[str]]]:
+    """Owner -> tap name -> paths (several for pyramid levels)."""
+    paths: dict[str, dict[str, list[str]]] = {owner: {} for owner in owners}
+    for name, value in taps.items():
+        if "." in name or "#" in name:
+            raise ConfigError(f"tap name {name!r}: expected a plain name but found '.' or '#' in it")
+        each = value if isinstance(value, Mapping) else dict.fromkeys(owners, value)
+        for owner, path in each.items():
+            if owner not in paths:
+                raise ConfigError(f"tap {name!r}: no model {owner!r}{did_you_mean(owner, owners)}")
+            paths[owner][name] = [path] if isinstance(path, str) else list(path)
+    return paths
+
+
+def read_term(name: str, cfg: Mapping[str, Any], paths: Mapping[str, Mapping], teachers: list[str]) -> TermSpec:
+    """Read one entry of ``losses``; see `Distiller`."""
+    if "type" not in cfg:
+        raise ConfigError(f"loss {name!r} has no type")
+    loss = find_loss(cfg["type"])
+    tensors = tensor_arguments(loss)
+    options = {key: value for key, value in cfg.items() if key not in TERM_KEYS and key not in tensors}
+    sources = {a: _read_source(name, a, cfg[a], paths, teachers) for a in tensors if cfg.get(a) is not None}
+    made = make_loss(loss, options, name)
+    missing = [argument for argument in required_arguments(made) if argument not in sources]
+    if missing:
+        raise ConfigError(
+            f"loss {name!r} ({cfg['type']}) needs {missing[0]}=; name one of the taps "
+            f"({', '.join(sorted({t for p in paths.values() for t in p}))}) or a ground truth such as 'gt_sem_seg'"
+        )
+    return TermSpec(
+        name=name,
+        loss=made,
+        sources=sources,
+        weight=build_weight(cfg.get("weight", 1.0), name),
+        adapter=cfg.get("adapter", "loss"),
+        resize=cfg.get("resize", True),
+    )
+
+
+def _read_source(loss: str, argument: str, value: Any, paths: Mapping[str, Mapping], teachers: list[str]) -> Source:
+    if not isinstance(value, str):
+        raise ConfigError(f"loss {loss!r}: expected {argument}= to name a tap or ground truth but found {value!r}")
+    owner, dot, tap = value.rpartition(".")
+    if not dot:
+        owner = argument if argument in (STUDENT, *teachers) else ""
+        if not owner and argument == "teacher" and len(teachers) == 1:
+            owner = teachers[0]
+        if not owner:
+            known = {t for owned in paths.values() for t in owned}
+            if value in known:
+                raise ConfigError(f"loss {loss!r}: {argument}={value!r} leaves open whose tap; say 'student.{value}'")
+            if not value.startswith("gt"):
+                hint = did_you_mean(value, known)
+                raise ConfigError(f"loss {loss!r}: {argument}={value!r} is neither a tap nor a gt_ name{hint}")
+            owner = GROUND_TRUTH
+    if owner == GROUND_TRUTH:
+        return Source(owner, tap)
+    if owner not in paths:
+        raise ConfigError(f"loss {loss!r}: no model {owner!r} in {argument}={value!r}{did_you_mean(owner, paths)}")
+    if tap not in paths[owner]:
+        hint = did_you_mean(tap, paths[owner]) or f"; it has {', '.join(paths[owner]) or 'none'}"
+        raise ConfigError(f"loss {loss!r}: {owner} has no tap {tap!r}{hint}")
+    return Source(owner, tap)

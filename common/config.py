@@ -1,0 +1,106 @@
+"""Reading run configs: unknown keys are errors, and runs are made resumable and reproducible."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from common.errors import ConfigError, did_you_mean
+
+RUNNER_KEYS = frozenset(inspect.signature(Runner.__init__).parameters) - {"self", "cfg"} | {
+    "custom_imports",
+    "env_cfg",
+    "log_level",
+}
+# Names that OpenMMLab configs use for values of their own; the engine itself does not read them.
+CONVENTIONAL_KEYS = frozenset(
+    {
+        *("backend_args", "checkpoint_file", "classes", "crop_size", "data_preprocessor", "data_root", "dataset_type"),
+        *("img_ratios", "img_scale", "log_config", "norm_cfg", "num_classes", "optimizer", "palette", "vis_backends"),
+        *("train_pipeline", "val_pipeline", "test_pipeline", "tta_model", "tta_pipeline"),
+    }
+)
+HOOKS = ("SplitCheckpointHook", "JoinCheckpointHook", "SeededStepHook", "FiniteLossHook", "ProgressHook")
+
+
+def read_config(path: str | Path, options: Mapping[str, Any] | None = None) -> Config:
+    """Read a config file and override single values.
+
+    Args:
+        path: an mmengine Python config.
+        options: ``{'dotted.key': value}``.
+
+    Raises:
+        ConfigError: if the file is missing or broken, or an option's top-level key is unknown.
+    """
+    path = Path(path)
+    if not path.is_file():
+        nearby = [str(other) for other in sorted(path.parent.glob("*.py"))] if path.parent.is_dir() else []
+        raise ConfigError(f"expected a config file at {path} but found none{did_you_mean(str(path), nearby)}")
+    try:
+        cfg = Config.fromfile(path)
+    except Exception as error:  # a config is Python: anything can go wrong in it
+        raise ConfigError(
+            f"expected a readable config but {path} fails with {type(error).__name__}: {error}"
+        ) from error
+    for key in options or {}:
+        first = key.split(".")[0]
+        known = RUNNER_KEYS | set(cfg.keys())
+        if first not in known:
+            raise ConfigError(f"--cfg-options {key}: no config key {first!r}{did_you_mean(first, known)}")
+    if options:
+        cfg.merge_from_dict(dict(options))
+    return cfg
+
+
+def check_keys(cfg: Config, strict: bool) -> None:
+    """Refuse top-level keys that the engine would silently ignore.
+
+    Args:
+        cfg: the config of a run.
+        strict: refuse every unknown key that does not start with an underscore; otherwise only those close to a
+            known one, since others may be values that the config keeps for itself.
+
+    Raises:
+        ConfigError: naming the key and the nearest known ones.
+    """
+    for key in cfg:
+        if key in RUNNER_KEYS or key in CONVENTIONAL_KEYS or key.startswith("_"):
+            continue
+        hint = did_you_mean(key, RUNNER_KEYS)
+        if strict:
+            hint = hint or "; a value of the config's own starts with an underscore"
+            raise ConfigError(f"unknown config key {key!r} in {cfg.filename}{hint}")
+        if get_close_matches(key, RUNNER_KEYS, n=1, cutoff=0.85):
+            raise ConfigError(f"unknown config key {key!r} in {cfg.filename}{hint}")
+
+
+def prepare_run(cfg: Config, seed: int | None = None, work_dir: str | None = None) -> Config:
+    """Complete a config so that its run is seeded, resumable and leaves plain student checkpoints.
+
+    Infinite samplers become `common.sampling.SeededSampler`, the training data is wrapped in `SeededDataset`, the
+    hooks of `common.hooks` are added, and a work folder and a seed are set where there are none.
+    """
+    cfg = cfg.copy()
+    randomness = dict(cfg.get("randomness") or {})
+    randomness["seed"] = seed if seed is not None else randomness.get("seed") or 0
+    cfg.randomness = randomness
+    cfg.work_dir = work_dir or cfg.get("work_dir") or f"work_dirs/{Path(cfg.filename or 'run').stem}"
+    imports = dict(cfg.get("custom_imports") or {})
+    imports["imports"] = list(dict.fromkeys([*imports.get("imports", []), "common.engine"]))
+    imports.setdefault("allow_failed_imports", False)
+    cfg.custom_imports = imports
+    loader = cfg.get("train_dataloader")
+    if loader is not None and loader.get("sampler", {}).get("type") == "InfiniteSampler":
+        loader.sampler.type = "SeededSampler"
+        loader.dataset = dict(type="SeededDataset", dataset=loader.dataset)
+    present = {hook["type"] for hook in cfg.get("custom_hooks") or []}
+    added = [dict(type=name) for name in HOOKS if name not in present]
+    cfg.custom_hooks = [*(cfg.get("custom_hooks") or []), *added]
+    return cfg

@@ -1,0 +1,168 @@
+"""The trainable wrapper: a student with frozen teachers and distillation losses, as a model of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from mmengine.logging import MessageHub
+from mmengine.model import BaseModel
+from mmengine.registry import MODELS
+from torch import Tensor, nn
+
+from common.binding import read_tap_paths, read_term
+from common.ground_truth import ground_truth
+from common.registry import EXAMPLES
+from common.taps import Taps
+from common.teacher_config import build_teacher, input_conversion
+from common.terms import GROUND_TRUTH, STUDENT, DistillationTerms, TermSpec
+
+DISTILL_PREFIX = "distill."
+
+
+@MODELS.register_module()
+class Distiller(BaseModel):
+    """Trains a student next to frozen teachers.
+
+    The state dict is the student's, under its own keys; adapters and loss modules follow under ``distill.``
+    (`common.hooks.StudentCheckpointHook` keeps them apart in checkpoints). Validation and prediction are the
+    student's alone.
+
+    Args:
+        student: model config, as without distillation; its own losses stay.
+        teachers: name -> dict with ``config`` (a config file) or ``model`` (a model config), ``checkpoint``
+            (file or URL; None only for tests, where a random teacher is meant), ``mode`` and ``dtype`` as in
+            `common.teacher.FrozenTeacher`, ``trust`` as in `common.checkpoint.read_checkpoint`.
+        taps: tap name -> module path in every model, or a dict from model name (``student``, a teacher's
+            name) to path, or to a list of paths (pyramid levels).
+        losses: name -> dict with ``type``; the loss's tensor arguments, each naming a tap (``'logits'``: on the
+            model the argument is named after, ``'tough.logits'``: on that one) or ground truth
+            (``'gt_sem_seg'``); its hyperparameters; and ``weight`` (number or schedule), ``adapter``, ``resize``.
+        example: config of a batch (registry `EXAMPLES`) to find tap shapes with; by default two zero images of
+            64 x 64 pixels in the model's tensor mode.
+
+    Raises:
+        ConfigError: for unknown keys, taps or losses, and shapes that do not fit, before training starts.
+        CheckpointError: for a teacher checkpoint that does not cover the teacher.
+    """
+
+    def __init__(
+        self,
+        student: dict,
+        teachers: Mapping[str, Mapping[str, Any]] | None = None,
+        taps: Mapping[str, Any] | None = None,
+        losses: Mapping[str, Mapping[str, Any]] | None = None,
+        example: dict | None = None,
+    ):
+        student_model = MODELS.build(student)
+        super().__init__(data_preprocessor=student_model.data_preprocessor)
+        self.student = student_model
+        with torch.random.fork_rng():
+            self.teachers = {name: build_teacher(name, cfg) for name, cfg in (teachers or {}).items()}
+            self._conversions = {
+                name: input_conversion(student_model.data_preprocessor, teacher.model.data_preprocessor)
+                for name, teacher in self.teachers.items()
+            }
+            paths = read_tap_paths(taps or {}, [STUDENT, *self.teachers])
+            specs = [read_term(name, cfg, paths, list(self.teachers)) for name, cfg in (losses or {}).items()]
+            self.terms = DistillationTerms(specs)
+            self._taps = self._attach(specs, paths)
+            self._build_adapters(example)
+        self.register_state_dict_post_hook(_bare_keys)
+        self.register_load_state_dict_pre_hook(_own_keys)
+
+    def _attach(self, specs: list[TermSpec], paths: dict[str, dict[str, list[str]]]) -> dict[str, Taps]:
+        taps = {}
+        for owner in (STUDENT, *self.teachers):
+            used = {s.name for spec in specs for s in spec.sources.values() if s.model == owner}
+            flat = {
+                f"{n}#{i}" if len(paths[owner][n]) > 1 else n: p for n in used for i, p in enumerate(paths[owner][n])
+            }
+            model = self.student if owner == STUDENT else self.teachers[owner].model
+            taps[owner] = Taps(model, flat, owner, shared=owner != STUDENT)
+        return taps
+
+    def _build_adapters(self, example: dict | None) -> None:
+        batch = {"inputs": torch.zeros(2, 3, 64, 64), "data_samples": None}
+        if example is not None:
+            batch = EXAMPLES.build({**example, "model": self.student})
+        was_training = self.student.training
+        self.student.eval()
+        with torch.no_grad():
+            _, values = self._run(batch["inputs"], batch["data_samples"], step=None)
+        if batch["data_samples"] is None:
+            values[GROUND_TRUTH] = {name: _Unknown() for name in _ground_truth_names(self.terms)}
+        self.student.train(was_training)
+        self.terms.build(values)
+
+    def forward(self, inputs: Tensor, data_samples: Sequence | None = None, mode: str = "tensor") -> Any:
+        """The student's forward; in mode ``'loss'`` its own losses and the distillation losses in one dict."""
+        if mode != "loss":
+            return self.student(inputs, data_samples, mode=mode)
+        step = self.step
+        losses, values = self._run(inputs, data_samples, step)
+        return {**losses, **self.terms(values, step)}
+
+    @property
+    def step(self) -> int:
+        """The training iteration, as the runner counts it; 0 outside of a run."""
+        return MessageHub.get_current_instance().runtime_info.get("iter", 0)
+
+    def _run(self, inputs: Tensor, data_samples: Sequence | None, step: int | None) -> tuple[dict, dict]:
+        """Student and teachers on one batch; ``step`` None is the dry run, which asks every teacher."""
+        mode = "loss" if data_samples is not None else "tensor"
+        with self._taps[STUDENT].capture() as student:
+            losses = self.student(inputs, data_samples, mode=mode)
+        values = {STUDENT: student}
+        wanted = set(self.teachers) if step is None else self.terms.models(step)
+        for name, teacher in self.teachers.items():
+            if name not in wanted:
+                continue
+            convert = self._conversions[name]
+            with self._taps[name].capture(stop_early=step is not None) as captured:
+                teacher(convert(inputs) if convert else inputs, data_samples, mode="tensor")
+            values[name] = captured
+        if data_samples is not None:
+            names = _ground_truth_names(self.terms)
+            values[GROUND_TRUTH] = {name: ground_truth(data_samples, name) for name in names}
+        return losses, {owner: _gather_levels(captured) for owner, captured in values.items()}
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> Distiller:
+        for teacher in self.teachers.values():
+            teacher.model._apply(fn)
+        return super()._apply(fn, recurse)
+
+
+class _Unknown:
+    shape = ("?",)
+
+
+def _ground_truth_names(terms: DistillationTerms) -> set[str]:
+    return {s.name for term in terms.values() for s in term.spec.sources.values() if s.model == GROUND_TRUTH}
+
+
+def _gather_levels(captured: Mapping[str, Any]) -> dict[str, Any]:
+    """Join taps ``name#0``, ``name#1``, … into one list under ``name``."""
+    values: dict[str, Any] = {}
+    for name in sorted(captured, key=lambda n: (n.partition("#")[0], int(n.partition("#")[2] or 0))):
+        base, _, level = name.partition("#")
+        if level:
+            values.setdefault(base, []).append(captured[name])
+        else:
+            values[base] = captured[name]
+    return values
+
+
+def _bare_keys(module: nn.Module, state: dict[str, Tensor], prefix: str, _metadata: dict) -> None:
+    for key in [k for k in state if k.startswith(prefix)]:
+        own = key.removeprefix(prefix)
+        bare = own.removeprefix("student.") if own.startswith("student.") else DISTILL_PREFIX + own
+        state[prefix + bare] = state.pop(key)
+
+
+def _own_keys(module: nn.Module, state: dict[str, Tensor], prefix: str, *_args: Any) -> None:
+    for key in [k for k in state if k.startswith(prefix)]:
+        bare = key.removeprefix(prefix)
+        own = bare.removeprefix(DISTILL_PREFIX) if bare.startswith(DISTILL_PREFIX) else f"student.{bare}"
+        state[prefix + own] = state.pop(key)

@@ -1,0 +1,435 @@
+"""Tables, plots, pictures with captions, and one-file HTML pages that every task's reports are made of."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import csv
+import html
+import io
+import json
+import math
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table as RichTable
+
+matplotlib.use("Agg")  # before pyplot is imported: there may be no screen
+import matplotlib.pyplot as plt
+
+from common.atomic import atomic_write
+
+Cell = str | int | float | None
+Item = TypeVar("Item")
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+UNKNOWN = "-"
+
+# Okabe and Ito, Color Universal Design, 2008, without its yellow, which is too pale for a line on white.
+LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
+LINE_MARKERS = "osD^vPX"
+
+STYLE = """
+:root { color-scheme: light; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #1b1b1b; background: #fff;
+       max-width: 1240px; margin: 2rem auto; padding: 0 1.25rem; }
+h1 { font-size: 1.7rem; line-height: 1.25; } h2 { font-size: 1.25rem; margin-top: 2.5rem; }
+p { max-width: 75ch; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1rem 0; }
+caption { text-align: left; font-weight: 600; padding-bottom: .4rem; }
+th, td { padding: .3rem .8rem; border-bottom: 1px solid #d8d8d8; text-align: right; white-space: nowrap; }
+th { border-bottom: 2px solid #555; } th:first-child, td:first-child { text-align: left; }
+td.text { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+tbody tr:hover { background: #f2f6fa; }
+figure { margin: 1.5rem 0; } img { max-width: 100%; height: auto; }
+figcaption { color: #444; max-width: 90ch; margin-top: .4rem; }
+"""
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write UTF-8 text; an interrupted write leaves the old file as it was."""
+    with atomic_write(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+def write_json(path: str | Path, value: object) -> None:
+    """Write ``value`` as indented JSON; numpy and torch scalars become numbers, NaN becomes null."""
+    write_text(path, json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_png(path: str | Path, picture: np.ndarray) -> None:
+    """Write an RGB ``[H, W, 3]`` or a one-channel ``[H, W]`` picture (uint8 or uint16) as PNG."""
+    with atomic_write(path) as file:
+        Image.fromarray(np.ascontiguousarray(picture)).save(file, format="PNG", optimize=True)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
+
+
+@dataclass
+class Table:
+    """A table that is shown in a terminal, in Markdown, in CSV and in a page.
+
+    Attributes:
+        title: one line above the table.
+        columns: names of the columns; the first holds the names of the rows.
+        rows: one cell per column; None and NaN are shown as a dash.
+        digits: decimals of the numbers as shown; the CSV keeps all of them.
+
+    Raises:
+        ValueError: if a row has not one cell per column.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    digits: int = 2
+
+    def __post_init__(self) -> None:
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise ValueError(f"expected {len(self.columns)} cells but found {len(row)} in row {list(row)}")
+
+    def text(self, cell: Cell) -> str:
+        """A cell as it is shown."""
+        if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+            return UNKNOWN
+        return f"{cell:.{self.digits}f}" if isinstance(cell, float) else str(cell)
+
+    def print(self, console: Console | None = None) -> None:
+        """Show the table in the terminal."""
+        console = console or Console()
+        table = RichTable(title=escape(self.title), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
+        cells = [[self.text(cell) for cell in row] for row in self.rows]
+        for index, column in enumerate(self.columns):
+            width = max((cell_len(row[index]) for row in cells), default=1)
+            table.add_column(escape(column), justify="right" if index else "left", min_width=width)
+        for row in cells:
+            table.add_row(*map(escape, row))
+        # Numbers are never broken: a table wider than the terminal runs over its edge instead.
+        needed = console.measure(table).minimum
+        console.print(table, width=max(needed, console.width), crop=False, no_wrap=needed > console.width)
+
+    def markdown(self) -> str:
+        """The table in Markdown, its title in bold above it."""
+
+        def line(cells: Iterable[str]) -> str:
+            return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |"
+
+        rule = "|" + "|".join(["---", *["---:"] * (len(self.columns) - 1)]) + "|"
+        body = [line(self.text(cell) for cell in row) for row in self.rows]
+        return "\n".join([f"**{self.title}**", "", line(self.columns), rule, *body]) + "\n"
+
+    def csv(self) -> str:
+        """The table as comma-separated values with all decimals; an unknown number is an empty cell."""
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(self.columns)
+        for row in self.rows:
+            writer.writerow("" if self.text(cell) == UNKNOWN else cell for cell in row)
+        return stream.getvalue()
+
+    def html(self) -> str:
+        """The table as an HTML element."""
+        head = "".join(f"<th>{html.escape(column)}</th>" for column in self.columns)
+        body = "".join(f"<tr>{''.join(self._html_cell(cell) for cell in row)}</tr>" for row in self.rows)
+        caption = f"<caption>{html.escape(self.title)}</caption>"
+        table = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return f'<div class="wide">{table}</div>'
+
+    def _html_cell(self, cell: Cell) -> str:
+        text = self.text(cell)
+        # Sentences stand on the left and wrap; numbers and words such as "71.2 ± 0.4" line up on the right.
+        return f"<td{' class=text' if len(text) > 30 else ''}>{html.escape(text)}</td>"
+
+
+def mean_std(values: Sequence[float], digits: int = 1) -> str:
+    """``"71.2 ± 0.4 (n = 3)"``: mean and sample standard deviation; one value has no deviation to state.
+
+    Raises:
+        ValueError: if there is no value.
+    """
+    if not len(values):
+        raise ValueError("expected at least one value but found none")
+    mean = f"{np.mean(values):.{digits}f}"
+    spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
+    return f"{mean}{spread} (n = {len(values)})"
+
+
+def verdict(gain: float, spreads: Sequence[float]) -> str:
+    """What may be said of ``gain``, given the standard deviation over seeds of each side of the comparison.
+
+    Returns:
+        ``"gain"`` or ``"loss"`` where its size exceeds the largest spread, else ``"no gain"``;
+        ``"spread unknown"`` where a side has one seed only (its spread is NaN) or no spread is given.
+    """
+    if not len(spreads) or any(math.isnan(spread) for spread in spreads):
+        return "spread unknown"
+    if abs(gain) <= max(spreads):
+        return "no gain"
+    return "gain" if gain > 0 else "loss"
+
+
+def line_plot(
+    curves: Mapping[str, Mapping[float, float]],
+    xlabel: str,
+    ylabel: str,
+    path: str | Path,
+    title: str = "",
+    spreads: Mapping[str, Mapping[float, float]] | None = None,
+) -> None:
+    """Write a PNG with one line per curve; colour and marker both tell the curves apart.
+
+    Args:
+        curves: name of the curve -> {x: y}.
+        spreads: name of the curve -> {x: half height of a band around it}.
+        path: where the PNG is written.
+    """
+    figure, axes = plt.subplots(figsize=(7.0, 4.2), layout="constrained")
+    for index, (name, curve) in enumerate(curves.items()):
+        colour = LINE_COLOURS[index % len(LINE_COLOURS)]
+        xs = sorted(curve)
+        ys = np.array([curve[x] for x in xs], dtype=float)
+        # A marker on each of hundreds of points would hide the line.
+        marker = LINE_MARKERS[index % len(LINE_MARKERS)] if len(xs) <= 30 else None
+        style = "-" if index < len(LINE_COLOURS) else "--"
+        axes.plot(xs, ys, style, color=colour, marker=marker, markersize=6, linewidth=2, label=name)
+        if spreads and name in spreads:
+            band = np.array([spreads[name][x] for x in xs], dtype=float)
+            axes.fill_between(xs, ys - band, ys + band, color=colour, alpha=0.18, linewidth=0)
+    measured = sorted({x for curve in curves.values() for x in curve})
+    if len(measured) <= 8:
+        axes.set_xticks(measured, [f"{x:g}" for x in measured])
+    axes.set_xlabel(xlabel, fontsize=12)
+    axes.set_ylabel(ylabel, fontsize=12)
+    axes.set_title(title, fontsize=13, loc="left")
+    axes.tick_params(labelsize=11)
+    axes.grid(color="#dddddd", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    if curves:
+        axes.legend(fontsize=11, frameon=False)
+    try:
+        with atomic_write(path) as file:
+            figure.savefig(file, dpi=150, format="png")
+    finally:
+        plt.close(figure)
+
+
+class Panel(NamedTuple):
+    """One picture ``[H, W, 3]`` (RGB, uint8) of a grid, and the words above it."""
+
+    picture: np.ndarray
+    caption: str
+
+
+def panel_grid(panels: Sequence[Panel | None], columns: int) -> np.ndarray:
+    """Panels side by side, ``columns`` in a row, each under its caption; None leaves a place empty.
+
+    Returns:
+        RGB picture ``[H, W, 3]``, uint8.
+    """
+    height = max(panel.picture.shape[0] for panel in panels if panel)
+    width = max(panel.picture.shape[1] for panel in panels if panel)
+    gap, size = 10, 18
+    strip = size + 10
+    rows = math.ceil(len(panels) / columns)
+    canvas = Image.new("RGB", (columns * (width + gap) + gap, rows * (strip + height) + (rows + 1) * gap // 2), "white")
+    draw = ImageDraw.Draw(canvas)
+    for index, panel in enumerate(panels):
+        if panel is None:
+            continue
+        left = gap + (index % columns) * (width + gap)
+        top = gap // 2 + (index // columns) * (strip + height + gap // 2)
+        font = _font(size)
+        while draw.textlength(panel.caption, font) > width and font.size > 10:
+            font = _font(font.size - 1)
+        caption = panel.caption
+        while draw.textlength(caption, font) > width and len(caption) > 1:
+            caption = caption[:-2] + "…"
+        draw.text((left, top + strip - 5), caption, fill="black", font=font, anchor="ls")
+        canvas.paste(Image.fromarray(panel.picture), (left, top + strip))
+    return np.asarray(canvas)
+
+
+def legend(names: Sequence[str], colours: Sequence[Sequence[int]], size: tuple[int, int]) -> np.ndarray:
+    """Named colour patches on white, in as many columns as the height asks for.
+
+    Args:
+        size: height and width of the picture, in pixels.
+
+    Returns:
+        RGB picture ``[H, W, 3]``, uint8.
+    """
+    height, width = size
+    step = 28
+    columns = max(1, math.ceil(len(names) / max(1, height // step)))
+    lines = math.ceil(len(names) / columns)
+    step = max(10, min(step, height // max(1, lines)))
+    canvas = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(canvas)
+    for index, (name, colour) in enumerate(zip(names, colours, strict=True)):
+        left, top = (index // lines) * (width // columns), (index % lines) * step
+        draw.rectangle((left, top + 2, left + 22, top + step - 4), fill=tuple(colour), outline="#666666")
+        draw.text((left + 30, top + step / 2 - 1), name, fill="black", font=_font(min(18, step - 4)), anchor="lm")
+    return np.asarray(canvas)
+
+
+def _font(size: float) -> ImageFont.FreeTypeFont:
+    # matplotlib brings this font along, so captions look the same on every machine.
+    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"), size)
+
+
+@dataclass
+class Picture:
+    """A PNG file for a page, and the words under it."""
+
+    path: str | Path
+    caption: str
+
+
+@dataclass
+class Section:
+    """One section of a page: a heading and, in order, paragraphs (str), tables and pictures."""
+
+    heading: str
+    parts: Sequence[str | Table | Picture] = field(default_factory=tuple)
+
+
+def write_html(path: str | Path, title: str, sections: Sequence[Section]) -> None:
+    """Write one HTML page that needs nothing beside it: pictures are embedded, nothing is fetched."""
+    body = [f"<h1>{html.escape(title)}</h1>"]
+    for section in sections:
+        body.append(f"<section><h2>{html.escape(section.heading)}</h2>")
+        body += [_html_part(part) for part in section.parts]
+        body.append("</section>")
+    page = (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>\n<body>\n"
+    )
+    write_text(path, page + "\n".join(body) + "\n</body></html>\n")
+
+
+def _html_part(part: str | Table | Picture) -> str:
+    if isinstance(part, Table):
+        return part.html()
+    if isinstance(part, Picture):
+        data = base64.b64encode(Path(part.path).read_bytes()).decode("ascii")
+        caption = html.escape(part.caption)
+        image = f'<img src="data:image/png;base64,{data}" alt="{caption}">'
+        return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
+    return f"<p>{html.escape(part)}</p>"
+
+
+def track(items: Sequence[Item], label: str, unit: str = "images") -> Iterator[Item]:
+    """Go through ``items`` under a progress bar with throughput and time left."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(f"{{task.fields[rate]}} {unit}/s"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(escape(label), total=len(items), rate=UNKNOWN)
+        for item in items:
+            yield item
+            progress.advance(task)
+            speed = progress.tasks[0].finished_speed or progress.tasks[0].speed
+            progress.update(task, rate=f"{speed:.1f}" if speed else UNKNOWN)
+
+
+def portable_path(path: str | Path) -> str:
+    """A path as it may stand in a stored result: relative to the project where it lies in or beside it.
+
+    Elsewhere only its last part is kept, so that no result tells where somebody's folders are.
+    """
+    absolute = Path(path).expanduser().absolute()
+    if absolute.is_relative_to(PROJECT_ROOT.parent):
+        return Path(os.path.relpath(absolute, PROJECT_ROOT)).as_posix()
+    return f"…/{absolute.name}"
+
+
+def provenance() -> dict[str, object]:
+    """Where a result comes from.
+
+    Returns:
+        ``commit`` and ``dirty`` (None where git can't tell), ``versions``, ``hardware``, ``command`` and
+        ``date`` (UTC).
+    """
+    status = _git("status", "--porcelain")
+    return {
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": None if status is None else bool(status),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: _version(name) for name in ("torch", "mmengine", "mmcv", "mmseg")},
+        },
+        "hardware": {"cpu": _cpu_model(), "cores": os.cpu_count(), "gpu": _gpu_name()},
+        "command": shlex.join(_portable_argument(argument) for argument in sys.argv),
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    command = ["git", "-C", str(PROJECT_ROOT), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _version(name: str) -> str | None:
+    # Import name -> distributions: the forks of mmengine, mmcv and mmseg are installed under other names.
+    distributions = {"mmengine": "onedl-mmengine", "mmcv": "onedl-mmcv", "mmseg": "onedl-mmsegmentation"}
+    for distribution in (distributions.get(name, name), name):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            return metadata.version(distribution)
+    return None
+
+
+def _cpu_model() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _gpu_name() -> str | None:
+    import torch  # here, so that a table or a plot does not cost the seconds of importing torch
+
+    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+
+
+def _portable_argument(argument: str) -> str:
+    key, equals, value = argument.rpartition("=")
+    return f"{key}{equals}{portable_path(value)}" if Path(value).is_absolute() else argument

@@ -1,0 +1,77 @@
+"""Training data whose order and augmentation depend on the seed and the position in the run alone.
+
+With these, a resumed run sees what an undisturbed one would have seen, any number of workers gives the same
+batches, and N processes together see the samples of one process with N times the batch.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.dataset import InfiniteSampler
+from mmengine.registry import DATA_SAMPLERS, DATASETS
+
+
+@contextmanager
+def seeded(*entropy: int) -> Iterator[None]:
+    """Seed Python, NumPy and torch for the block, and put their states back after it."""
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    words = np.random.SeedSequence(entropy).generate_state(3)
+    random.seed(int(words[0]))
+    np.random.seed(int(words[1]))
+    torch.manual_seed(int(words[2]))
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
+
+
+@DATA_SAMPLERS.register_module()
+class SeededSampler(InfiniteSampler):
+    """The engine's infinite sampler, yielding ``(index, seed, position)`` for `SeededDataset`.
+
+    The position counts samples over all processes from the start of training.
+    """
+
+    def _indices_of_rank(self) -> Iterator[tuple[int, int, int]]:
+        for position, index in enumerate(self._infinite_indices()):
+            if position % self.world_size == self.rank:
+                yield index, self.seed, position
+
+
+@DATASETS.register_module()
+class SeededDataset:
+    """Wraps a dataset so that each sample's random augmentation follows from (seed, position) alone.
+
+    Args:
+        dataset: config of the dataset, or the dataset itself.
+    """
+
+    def __init__(self, dataset: Any):
+        self.dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
+
+    @property
+    def metainfo(self) -> dict:
+        """The wrapped dataset's classes and palette."""
+        return self.dataset.metainfo
+
+    def full_init(self) -> None:
+        """Initialise the wrapped dataset."""
+        self.dataset.full_init()
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, item: int | tuple[int, int, int]) -> Any:
+        if isinstance(item, int):
+            return self.dataset[item]
+        index, seed, position = item
+        with seeded(seed, position):
+            return self.dataset[index]

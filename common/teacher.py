@@ -1,0 +1,72 @@
+"""Frozen teachers."""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from torch import nn
+
+from common.errors import ConfigError, did_you_mean
+
+MODES = ("eval", "train_bn")
+
+
+class FrozenTeacher:
+    """A network that is only asked, never trained.
+
+    It is deliberately not an ``nn.Module``: held as an attribute of one, it stays out of the state dict, the
+    optimiser, DistributedDataParallel's parameters and the copies that EMA makes.
+
+    Args:
+        model: the trained network; it is put in eval mode (dropout and batch norm both) and its parameters
+            stop requiring gradients.
+        name: what messages call it.
+        mode: ``'eval'``, or ``'train_bn'`` to normalise with batch statistics (without moving the running
+            ones), which overhaul feature distillation (ICCV 2019) does on purpose.
+        dtype: ``torch.float16`` or ``torch.bfloat16`` to run the teacher in half precision; None keeps float32.
+    """
+
+    def __init__(self, model: nn.Module, name: str = "teacher", mode: str = "eval", dtype: torch.dtype | None = None):
+        if mode not in MODES:
+            raise ConfigError(f"teacher {name!r}: expected mode {MODES} but found {mode!r}{did_you_mean(mode, MODES)}")
+        self.name = name
+        self.dtype = dtype
+        self.model = model.requires_grad_(False).eval()
+        if mode == "train_bn":
+            for module in model.modules():
+                if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                    module.train()
+                    module.momentum = 0.0
+        if dtype is not None:
+            model.to(dtype)
+
+    def __call__(self, *args, **kwargs):
+        """Run the teacher without recording a graph.
+
+        `torch.no_grad`, not `torch.inference_mode`: a loss may save the teacher's output for backward.
+        """
+        with torch.no_grad():
+            if self.dtype is not None:
+                args = tuple(self._cast(arg) for arg in args)
+            return self.model(*args, **kwargs)
+
+    def _cast(self, value):
+        return value.to(self.dtype) if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+
+    def __deepcopy__(self, memo: dict) -> FrozenTeacher:
+        return self
+
+    def fingerprint(self) -> str:
+        """SHA-256 of names, types, shapes and bytes of all parameters and buffers."""
+        return state_fingerprint(self.model.state_dict())
+
+
+def state_fingerprint(state_dict: dict[str, torch.Tensor]) -> str:
+    """SHA-256 over a state dict, independent of the device."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state_dict.items()):
+        tensor = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()

@@ -1,0 +1,85 @@
+"""Teachers from configs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, init_default_scope
+from torch import Tensor, nn
+
+from common.checkpoint import load_strictly, read_checkpoint, state_dict_of
+from common.errors import ConfigError, did_you_mean
+from common.teacher import FrozenTeacher
+
+TEACHER_KEYS = ("config", "model", "checkpoint", "mode", "dtype", "trust")
+
+
+def build_teacher(name: str, cfg: Mapping[str, Any]) -> FrozenTeacher:
+    """Build, load and freeze the teacher that a `Distiller` config describes under ``name``.
+
+    Raises:
+        ConfigError: for an unknown key or a missing config.
+        CheckpointError: if the checkpoint does not cover the model.
+    """
+    for key in cfg:
+        if key not in TEACHER_KEYS:
+            raise ConfigError(f"teacher {name!r}: unknown key {key!r}{did_you_mean(key, TEACHER_KEYS)}")
+    model_cfg = cfg.get("model")
+    if model_cfg is None:
+        model_cfg = teacher_model_config(name, cfg)
+    model = MODELS.build(without_pretrained(model_cfg))
+    if cfg.get("checkpoint") is not None:
+        state = state_dict_of(read_checkpoint(cfg["checkpoint"], cfg.get("trust", False)))
+        load_strictly(model, state, f"checkpoint {cfg['checkpoint']} of teacher {name!r}")
+    elif "checkpoint" not in cfg:
+        raise ConfigError(f"teacher {name!r} has no checkpoint; name one (checkpoint=None means: keep it random)")
+    dtype = cfg.get("dtype")
+    return FrozenTeacher(model, name, cfg.get("mode", "eval"), getattr(torch, dtype) if dtype else None)
+
+
+def teacher_model_config(name: str, cfg: Mapping[str, Any]) -> dict:
+    """The model config in the config file that a teacher's ``config`` names; of a Distiller, its student."""
+    if "config" not in cfg:
+        raise ConfigError(f"teacher {name!r} needs config= (a config file) or model= (a model config)")
+    if not Path(cfg["config"]).is_file():
+        raise ConfigError(f"teacher {name!r}: expected a config file at {cfg['config']} but found none")
+    loaded = Config.fromfile(cfg["config"])
+    init_default_scope(loaded.get("default_scope", "mmengine"))
+    model = loaded.model
+    return model.student if model.type == "Distiller" else model
+
+
+def without_pretrained(model_cfg: Any) -> Any:
+    """A copy of a model config that fetches nothing: ``pretrained`` and ``Pretrained`` init_cfgs are None."""
+    if isinstance(model_cfg, Mapping):
+        if model_cfg.get("type") == "Pretrained":
+            return None
+        return {k: None if k == "pretrained" else without_pretrained(v) for k, v in model_cfg.items()}
+    if isinstance(model_cfg, (list, tuple)):
+        return type(model_cfg)(without_pretrained(item) for item in model_cfg)
+    return model_cfg
+
+
+def input_conversion(student: nn.Module, teacher: nn.Module) -> Callable[[Tensor], Tensor] | None:
+    """What turns the student's normalised images into the teacher's; None where they are the same.
+
+    Both are data preprocessors of the engine with ``mean``, ``std`` (``(C, 1, 1)``) and a channel order.
+    """
+    normalised = getattr(student, "_enable_normalize", False), getattr(teacher, "_enable_normalize", False)
+    if normalised != (True, True):
+        return None
+    flip = student._channel_conversion != teacher._channel_conversion
+    same = torch.equal(student.mean, teacher.mean) and torch.equal(student.std, teacher.std)
+    if same and not flip:
+        return None
+
+    def convert(images: Tensor) -> Tensor:
+        raw = images * student.std.to(images) + student.mean.to(images)
+        raw = raw.flip(1) if flip else raw
+        return (raw - teacher.mean.to(images)) / teacher.std.to(images)
+
+    return convert

@@ -1,0 +1,256 @@
+"""Distillation losses bound by name to what taps captured and to the ground truth."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from common.adapters import build_adapter, describe_adapter, resize_to_student
+from common.errors import ConfigError, UserError, did_you_mean
+from common.schedules import WeightSchedule, build_weight
+
+STUDENT = "student"
+GROUND_TRUTH = "gt"
+
+
+class NonFiniteLossError(UserError):
+    """A loss became NaN or infinite."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a loss argument comes from: ``student``, a teacher's name or ``gt``, and the tap or key there."""
+
+    model: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.model}.{self.name}"
+
+
+@dataclass
+class TermSpec:
+    """A loss with its argument sources, before any shape is known.
+
+    Attributes:
+        name: key of the loss in logs, without the ``loss_`` prefix.
+        loss: function or module.
+        sources: argument name -> where its value comes from.
+        weight: schedule over training steps.
+        adapter: kind of `common.adapters.build_adapter`; ``'loss'`` takes what the loss declares in its
+            ``adapter`` attribute, and ``'auto'`` where it declares nothing.
+        resize: bring teacher maps to the student's grid.
+    """
+
+    name: str
+    loss: Callable
+    sources: dict[str, Source]
+    weight: WeightSchedule = field(default_factory=lambda: build_weight(1.0))
+    adapter: str | None = "loss"
+    resize: bool = True
+
+    def describe(self) -> str:
+        """The loss with its hyperparameters, sources and weight in a line."""
+        options = getattr(self.loss, "keywords", {})
+        label = f"{loss_label(self.loss)}({', '.join(f'{k}={v}' for k, v in options.items())})"
+        if isinstance(self.loss, nn.Module):
+            label = str(self.loss).replace("\n", " ")
+        return f"{self.weight} * {label} on {', '.join(f'{a}={s}' for a, s in self.sources.items())}"
+
+
+def loss_label(loss: Callable) -> str:
+    """Name of a loss function or module, seen through a partial."""
+    loss = getattr(loss, "func", loss)
+    return getattr(loss, "__name__", type(loss).__name__)
+
+
+def tensor_arguments(loss: Callable) -> list[str]:
+    """Names of the arguments of a loss that take tensors: without a default, or annotated with ``Tensor``."""
+    call = loss.forward if isinstance(loss, nn.Module) or _is_module_class(loss) else loss
+    if isinstance(call, functools.partial):
+        given = set(call.keywords)
+        return [name for name in tensor_arguments(call.func) if name not in given]
+    names = []
+    for name, parameter in inspect.signature(call).parameters.items():
+        if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if parameter.default is parameter.empty or "Tensor" in str(parameter.annotation):
+            names.append(name)
+    return names
+
+
+def _is_module_class(loss: Callable) -> bool:
+    return isinstance(loss, type) and issubclass(loss, nn.Module)
+
+
+def required_arguments(loss: Callable) -> list[str]:
+    """Those of `tensor_arguments` that have no default."""
+    call = loss.forward if isinstance(loss, nn.Module) else loss
+    parameters = inspect.signature(call).parameters
+    return [name for name in tensor_arguments(loss) if parameters[name].default is inspect.Parameter.empty]
+
+
+class LossTerm(nn.Module):
+    """One loss, its adapters (one per pyramid level) and its weight.
+
+    Adapters exist after `build`, which needs example values; until then the student's tensors go in as they are.
+    """
+
+    def __init__(self, spec: TermSpec):
+        super().__init__()
+        self.spec = spec
+        self.loss = spec.loss if isinstance(spec.loss, nn.Module) else None
+        self.adapter: nn.Module = nn.Identity()
+        models = {argument: source.model for argument, source in spec.sources.items()}
+        self._student_argument = next((a for a, model in models.items() if model == STUDENT), None)
+        self._teacher_arguments = [a for a, model in models.items() if model not in (STUDENT, GROUND_TRUTH)]
+        self._levelled = [a for a, model in models.items() if model != GROUND_TRUTH]
+        self.rows: list[tuple[str, ...]] = []
+
+    @property
+    def adapter_kind(self) -> str | None:
+        """The adapter kind after asking the loss."""
+        if self.spec.adapter != "loss":
+            return self.spec.adapter
+        loss = self.spec.loss.func if isinstance(self.spec.loss, functools.partial) else self.spec.loss
+        return getattr(loss, "adapter", "auto")
+
+    def build(self, values: Mapping[str, Mapping[str, Any]]) -> None:
+        """Build the adapters from example values and note the rows of the start-up table."""
+        arguments = self._arguments(values)
+        student = _levels(arguments.get(self._student_argument))
+        teacher = _levels(arguments[self._teacher_arguments[0]]) if self._teacher_arguments else []
+        if student and teacher and isinstance(student[0], Tensor):
+            if len(student) != len(teacher):
+                raise ConfigError(
+                    f"loss {self.spec.name!r}: expected as many student as teacher levels but found "
+                    f"{len(student)} and {len(teacher)}"
+                )
+            adapters = [
+                build_adapter(self.adapter_kind, s.shape, t.shape, self.spec.name)
+                for s, t in zip(student, teacher, strict=True)
+            ]
+            self.adapter = adapters[0] if len(adapters) == 1 else nn.ModuleList(adapters)
+        self._describe(arguments)
+
+    def _describe(self, arguments: Mapping[str, Any]) -> None:
+        label = loss_label(self.spec.loss)
+        for position, (argument, source) in enumerate(self.spec.sources.items()):
+            shapes = ", ".join(_shape(value) for value in _levels(arguments[argument]))
+            adapter = describe_adapter(self.adapter) if argument == self._student_argument else "-"
+            ends = (label, str(self.spec.weight)) if position == 0 else ("", "")
+            self.rows.append((f"{argument} = {source}", shapes, adapter, *ends))
+
+    def _arguments(self, values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+        arguments = {}
+        for argument, source in self.spec.sources.items():
+            offered = values.get(source.model, {})
+            if source.name not in offered:
+                raise ConfigError(
+                    f"loss {self.spec.name!r}: {argument}={str(source)!r} is not there; {source.model} offers "
+                    f"{', '.join(offered) or 'nothing'}{did_you_mean(source.name, offered)}"
+                )
+            arguments[argument] = offered[source.name]
+        return arguments
+
+    def forward(self, values: Mapping[str, Mapping[str, Any]], step: int) -> dict[str, Tensor]:
+        """The weighted loss as ``{'loss_<name>': scalar}``, or one entry per part the loss returns.
+
+        Values that are lists (pyramid levels) give the sum over levels.
+
+        Args:
+            values: model name -> tap name -> tensor.
+            step: training step, for the weight.
+        """
+        weight = self.spec.weight(step)
+        arguments = self._arguments(values)
+        lists = [a for a in self._levelled if isinstance(arguments[a], (list, tuple))]
+        if not lists:
+            parts = self._call(arguments, self.adapter)
+        else:
+            each = []
+            for level in range(len(arguments[lists[0]])):
+                at_level = {a: v[level] if a in lists else v for a, v in arguments.items()}
+                adapter = self.adapter[level] if isinstance(self.adapter, nn.ModuleList) else self.adapter
+                each.append(self._call(at_level, adapter))
+            parts = {key: sum(part[key] for part in each) for key in each[0]}
+        return {key: weight * value for key, value in parts.items()}
+
+    def _call(self, arguments: dict[str, Any], adapter: nn.Module) -> dict[str, Tensor]:
+        student = arguments.get(self._student_argument)
+        if isinstance(student, Tensor):
+            student = arguments[self._student_argument] = adapter(student)
+            for argument in self._teacher_arguments if self.spec.resize else ():
+                if isinstance(arguments[argument], Tensor):
+                    arguments[argument] = resize_to_student(arguments[argument], student)
+        try:
+            result = self.spec.loss(**arguments)
+        except ValueError as error:
+            sources = ", ".join(f"{a}={s}" for a, s in self.spec.sources.items())
+            raise ConfigError(f"loss {self.spec.name!r} ({sources}): {error}") from error
+        if isinstance(result, Mapping):
+            return {f"loss_{self.spec.name}_{key.removeprefix('loss_')}": v for key, v in result.items()}
+        return {f"loss_{self.spec.name}": result}
+
+
+def _levels(value: Any) -> list:
+    return [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _shape(value: Any) -> str:
+    return "x".join(map(str, value.shape)) if hasattr(value, "shape") else type(value).__name__
+
+
+class DistillationTerms(nn.ModuleDict):
+    """All terms of a distillation by name; trainable adapters and loss modules live in here."""
+
+    def __init__(self, specs: Iterable[TermSpec] = ()):
+        super().__init__({spec.name: LossTerm(spec) for spec in specs})
+
+    def build(self, values: Mapping[str, Mapping[str, Any]]) -> None:
+        """Build every adapter from example values (model name -> tap name -> tensor)."""
+        for term in self.values():
+            term.build(values)
+
+    def active(self, step: int) -> list[LossTerm]:
+        """Terms whose weight at ``step`` is not 0."""
+        return [term for term in self.values() if term.spec.weight(step) != 0]
+
+    def models(self, step: int) -> set[str]:
+        """Names of the models that the active terms ask."""
+        return {source.model for term in self.active(step) for source in term.spec.sources.values()}
+
+    def forward(self, values: Mapping[str, Mapping[str, Any]], step: int = 0) -> dict[str, Tensor]:
+        """Weighted losses of the active terms, each under its own key."""
+        losses: dict[str, Tensor] = {}
+        for term in self.active(step):
+            losses.update(term(values, step))
+        return losses
+
+    def table(self) -> list[tuple[str, ...]]:
+        """Rows (argument and source, shapes, adapter, loss, weight) for the start-up table."""
+        return [row for term in self.values() for row in term.rows]
+
+
+TABLE_COLUMNS = ("tap", "shape", "adapter", "loss", "weight")
+
+
+def check_finite(losses: Mapping[str, Any], step: int) -> None:
+    """Stop at a loss that is NaN or infinite.
+
+    Raises:
+        NonFiniteLossError: naming the losses and the step.
+    """
+    bad = [k for k, v in losses.items() if not torch.isfinite(torch.as_tensor(v, dtype=torch.float64)).all()]
+    if bad:
+        parts = [key for key in bad if key != "loss"] or bad
+        raise NonFiniteLossError(
+            f"{', '.join(parts)} became {' / '.join(str(float(losses[k])) for k in parts)} at step {step}; lower the "
+            f"learning rate or this loss's weight, clip gradients, or check the inputs of that loss"
+        )

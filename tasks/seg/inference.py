@@ -1,0 +1,258 @@
+"""Label maps and coloured overlays of images and folders of images."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from mmcv.transforms import Compose, LoadAnnotations, LoadImageFromFile
+from mmengine import Config
+from mmengine.dataset import pseudo_collate
+from mmseg.registry import TRANSFORMS
+from torch import nn
+
+from common.errors import ConfigError, DataError
+from common.report import Panel, panel_grid, track, write_png
+from tasks.seg.models import load_segmentor
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
+PANEL_WIDTH = 480
+
+
+@dataclass
+class PredictionRun:
+    """What became of a list of images.
+
+    Attributes:
+        written: the overlays (and label maps) that were written.
+        skipped: image -> why it could not be read.
+        images: how many images were predicted.
+        seconds: wall-clock time of all of it, reading and writing included.
+        network_seconds: the part of it that the networks took.
+    """
+
+    written: list[Path] = field(default_factory=list)
+    skipped: dict[Path, str] = field(default_factory=dict)
+    images: int = 0
+    seconds: float = 0.0
+    network_seconds: float = 0.0
+
+
+def read_image(path: str | Path) -> np.ndarray:
+    """Read an image as RGB ``[H, W, 3]``, uint8.
+
+    Raises:
+        DataError: if the file is missing or is not an image.
+    """
+    try:
+        # Bytes first: OpenCV itself can't open names outside the code page of some systems.
+        encoded = np.frombuffer(Path(path).read_bytes(), dtype=np.uint8)
+        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    except (OSError, cv2.error) as error:
+        raise DataError(f"expected a readable image but found {error} in {path}; check the file") from error
+    if image is None:
+        raise DataError(f"expected an image but found {encoded.size} bytes of something else in {path}; replace it")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def overlay(
+    image: np.ndarray, labels: np.ndarray, palette: Sequence[Sequence[int]], opacity: float = 0.5
+) -> np.ndarray:
+    """Lay the colours of ``labels`` over ``image``; labels outside the palette (ignored pixels) become black.
+
+    Args:
+        image: RGB ``[H, W, 3]``, uint8.
+        labels: ``[H, W]``, integers.
+        palette: one RGB colour per class.
+        opacity: 0 shows the image alone, 1 the colours alone.
+
+    Returns:
+        RGB ``[H, W, 3]``, uint8.
+
+    Raises:
+        ValueError: if the sizes differ or the opacity lies outside 0 to 1.
+    """
+    if image.shape[:2] != labels.shape:
+        raise ValueError(f"expected labels of size {image.shape[:2]} but found {labels.shape}")
+    if not 0 <= opacity <= 1:
+        raise ValueError(f"expected an opacity from 0 to 1 but found {opacity}")
+    colours = np.vstack([np.asarray(palette, dtype=np.uint8), np.zeros((1, 3), np.uint8)])
+    known = (labels >= 0) & (labels < len(palette))
+    colour = colours[np.where(known, labels, len(palette))]
+    return np.rint(image * (1 - opacity) + colour * opacity).astype(np.uint8)
+
+
+def prediction_pipeline(cfg: Config) -> Compose:
+    """The config's test transforms for an image already in memory, without the steps that load files.
+
+    Raises:
+        ConfigError: if the config has no test or validation pipeline.
+    """
+    for loader in ("test_dataloader", "val_dataloader"):
+        steps = ((cfg.get(loader) or {}).get("dataset") or {}).get("pipeline")
+        if steps:
+            break
+    else:
+        steps = cfg.get("test_pipeline")
+    if not steps:
+        raise ConfigError(
+            f"expected test_dataloader.dataset.pipeline (or test_pipeline) but found none in {cfg.filename}; "
+            "add the transforms that the network was tested with"
+        )
+    loaders = (LoadImageFromFile, LoadAnnotations)
+    return Compose([step for step in steps if not issubclass(_transform_class(step["type"]), loaders)])
+
+
+def _transform_class(name: str | type) -> type:
+    found = TRANSFORMS.get(name) if isinstance(name, str) else name
+    if found is None:
+        raise ConfigError(f"expected a known transform in the test pipeline but found {name!r}")
+    return found
+
+
+def predict_labels(model: nn.Module, pipeline: Compose, image: np.ndarray, path: str | Path = "") -> np.ndarray:
+    """Label map ``[H, W]`` (int64) of one RGB image ``[H, W, 3]``, at the image's own size."""
+    shape = image.shape[:2]
+    # mmseg's pipelines work on OpenCV's channel order; the model's preprocessor turns it round.
+    bgr = np.ascontiguousarray(image[..., ::-1])
+    sample = pipeline({"img": bgr, "img_path": str(path), "img_shape": shape, "ori_shape": shape, "seg_fields": []})
+    with torch.no_grad():
+        result = model.test_step(pseudo_collate([sample]))[0]
+    return result.pred_sem_seg.data[0].cpu().numpy().astype(np.int64)
+
+
+def find_images(inputs: Sequence[str | Path], skip: Path | None = None) -> list[tuple[Path, Path]]:
+    """The images named by ``inputs`` and in the folders among them.
+
+    Args:
+        inputs: files, and folders that are searched with all that lies below.
+        skip: a folder to pass over, so that results written below an input are not taken for new images.
+
+    Returns:
+        Pairs of the file and the name (relative, without suffix) that its results get; names differ.
+
+    Raises:
+        DataError: if an input does not exist or a folder holds no image.
+    """
+    found: list[tuple[Path, Path]] = []
+    for entry in map(Path, inputs):
+        if entry.is_dir():
+            files = sorted(path for path in entry.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+            files = [path for path in files if skip is None or not path.resolve().is_relative_to(skip.resolve())]
+            if not files:
+                kinds = ", ".join(suffix[1:] for suffix in IMAGE_SUFFIXES)
+                raise DataError(f"expected images ({kinds}) but found none in {entry}; name another folder")
+            found += [(path, path.relative_to(entry)) for path in files]
+        elif entry.exists():
+            found.append((entry, Path(entry.name)))
+        else:
+            raise DataError(f"expected an image or a folder but found nothing at {entry}; check the path")
+    stems = Counter(name.with_suffix("") for _, name in found)
+    taken: Counter[Path] = Counter()
+    pairs = []
+    for path, name in found:
+        # a.png and a.jpg beside each other become a_png and a_jpg; two of the same full name are numbered.
+        stem = name.with_suffix("")
+        if stems[stem] > 1:
+            stem = name.with_name(name.name.replace(".", "_"))
+        taken[stem] += 1
+        pairs.append((path, stem if taken[stem] == 1 else stem.with_name(f"{stem.name}_{taken[stem]}")))
+    return pairs
+
+
+def load_networks(
+    named: Mapping[str, tuple[str, str]], device: str, trust: bool = False
+) -> dict[str, tuple[nn.Module, Compose]]:
+    """Networks to predict side by side, each with its own transforms.
+
+    Args:
+        named: name -> (config, checkpoint).
+        device: such as ``'cpu'``.
+        trust: unpickle whatever the checkpoints hold.
+
+    Raises:
+        ConfigError: if they do not know the same number of classes, or as `load_segmentor`.
+        CheckpointError: as `load_segmentor`.
+    """
+    networks = {}
+    counts = {}
+    for name, (config, checkpoint) in named.items():
+        model, cfg = load_segmentor(config, checkpoint, device, trust=trust)
+        networks[name] = (model, prediction_pipeline(cfg))
+        counts[name] = len(model.dataset_meta["classes"])
+    if len(set(counts.values())) > 1:
+        told = ", ".join(f"{name} has {count}" for name, count in counts.items())
+        raise ConfigError(f"expected networks with the same classes but found that {told}; compare like with like")
+    return networks
+
+
+def predict_images(
+    networks: Mapping[str, tuple[nn.Module, Compose]],
+    images: Sequence[tuple[Path, Path]],
+    out: str | Path,
+    opacity: float = 0.5,
+    labels: bool = False,
+) -> PredictionRun:
+    """Write ``OUT/overlay/NAME.png``, and the label maps as ``OUT/labels/NAME.png`` if asked for.
+
+    With several networks the overlays stand side by side beside the image, under their names, and the
+    label maps are those of the last network.
+
+    Args:
+        networks: what `load_networks` returns; at least one.
+        images: what `find_images` returns.
+        out: folder for the results.
+        opacity: of the colours over the image, from 0 to 1.
+        labels: also write label maps (PNG, one channel, value = class; 16 bit from 257 classes on).
+    """
+    run = PredictionRun()
+    start = time.perf_counter()
+    palette = list(networks.values())[-1][0].dataset_meta["palette"]
+    for path, name in track(images, "predicting"):
+        try:
+            image = read_image(path)
+        except DataError as error:
+            run.skipped[path] = str(error)
+            continue
+        before = time.perf_counter()
+        maps = {
+            network: predict_labels(model, pipeline, image, path) for network, (model, pipeline) in networks.items()
+        }
+        run.network_seconds += time.perf_counter() - before
+        run.images += 1
+        target = Path(out, "overlay", f"{name}.png")
+        write_png(target, _side_by_side(image, maps, palette, opacity))
+        run.written.append(target)
+        if labels:
+            target = Path(out, "labels", f"{name}.png")
+            last = list(maps.values())[-1]
+            write_png(target, last.astype(np.uint8 if len(palette) <= 256 else np.uint16))
+            run.written.append(target)
+    run.seconds = time.perf_counter() - start
+    return run
+
+
+def _side_by_side(
+    image: np.ndarray, maps: Mapping[str, np.ndarray], palette: Sequence[Sequence[int]], opacity: float
+) -> np.ndarray:
+    if len(maps) == 1:
+        return overlay(image, next(iter(maps.values())), palette, opacity)
+    # Small frames are enlarged by a whole factor, so that captions fit and a pixel stays a square.
+    factor = max(1, round(PANEL_WIDTH / image.shape[1]))
+    panels = [Panel(enlarge(image, factor), "image")]
+    panels += [
+        Panel(overlay(panels[0].picture, enlarge(found, factor), palette, opacity), name)
+        for name, found in maps.items()
+    ]
+    return panel_grid(panels, columns=len(panels))
+
+
+def enlarge(picture: np.ndarray, factor: int) -> np.ndarray:
+    """Repeat each pixel ``factor`` times in both directions; ``[H, W]`` or ``[H, W, C]``."""
+    return picture.repeat(factor, axis=0).repeat(factor, axis=1)

@@ -1,0 +1,198 @@
+import csv
+import io
+import json
+import math
+import re
+import statistics
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from common.report import (
+    Panel,
+    Picture,
+    Section,
+    Table,
+    legend,
+    line_plot,
+    mean_std,
+    panel_grid,
+    portable_path,
+    provenance,
+    track,
+    verdict,
+    write_html,
+    write_json,
+    write_png,
+    write_text,
+)
+
+
+@pytest.fixture
+def table():
+    return Table("IoU <percent>", ["class", "plain", "n"], [["Sky|Cloud", 1 / 3, 7], ["Pole, thin", math.nan, None]])
+
+
+def test_table_in_markdown_rounds_numbers_and_escapes_bars(table):
+    assert table.markdown().splitlines() == [
+        "**IoU <percent>**",
+        "",
+        "| class | plain | n |",
+        "|---|---:|---:|",
+        "| Sky\\|Cloud | 0.33 | 7 |",
+        "| Pole, thin | - | - |",
+    ]
+
+
+def test_table_in_csv_keeps_all_decimals_and_leaves_unknown_cells_empty(table):
+    rows = list(csv.reader(io.StringIO(table.csv())))
+    assert rows[0] == ["class", "plain", "n"]
+    assert rows[1][0] == "Sky|Cloud"
+    assert float(rows[1][1]) == 1 / 3
+    assert rows[2] == ["Pole, thin", "", ""]
+
+
+def test_table_in_terminal_shows_square_brackets_as_they_are():
+    stream = io.StringIO()
+    Table("scores [%]", ["name [a]", "x"], [["[bold]", 2.0]]).print(Console(file=stream, width=80))
+    assert all(text in stream.getvalue() for text in ("scores [%]", "name [a]", "[bold]", "2.00"))
+
+
+def test_table_refuses_a_row_of_another_length():
+    with pytest.raises(ValueError, match="expected 2 cells but found 1"):
+        Table("t", ["a", "b"], [["x"]])
+
+
+def test_mean_std_states_sample_deviation_and_count():
+    values = [70.0, 71.5, 73.0]
+    assert mean_std(values) == f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f} (n = 3)"
+
+
+def test_mean_std_of_one_value_states_no_deviation():
+    assert mean_std([71.24], digits=2) == "71.24 (n = 1)"
+
+
+def test_mean_std_refuses_no_values():
+    with pytest.raises(ValueError, match="found none"):
+        mean_std([])
+
+
+@pytest.mark.parametrize(
+    ("gain", "spreads", "expected"),
+    [
+        (0.5, [0.4, 0.3], "gain"),
+        (0.4, [0.4, 0.3], "no gain"),
+        (0.35, [0.3, 0.4], "no gain"),
+        (-0.35, [0.3, 0.4], "no gain"),
+        (-0.5, [0.4, 0.3], "loss"),
+        (5.0, [0.4, math.nan], "spread unknown"),
+        (5.0, [], "spread unknown"),
+    ],
+)
+def test_verdict_calls_nothing_within_the_largest_spread_a_gain(gain, spreads, expected):
+    assert verdict(gain, spreads) == expected
+
+
+def test_write_json_turns_array_types_into_numbers_and_nan_into_null(tmp_path):
+    value = {"iou": np.array([1.5, np.nan]), 3: np.int64(2), "path": tmp_path, "f": float("inf"), "name": "Straße"}
+    write_json(tmp_path / "new" / "a.json", value)
+    text = (tmp_path / "new" / "a.json").read_text(encoding="utf-8")
+    assert json.loads(text) == {"iou": [1.5, None], "3": 2, "path": str(tmp_path), "f": None, "name": "Straße"}
+    assert "Straße" in text
+
+
+def test_failed_write_keeps_the_old_file_and_leaves_nothing_beside_it(tmp_path):
+    write_json(tmp_path / "a.json", {"x": 1})
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "a.json", {"x": object()})
+    with pytest.raises(UnicodeEncodeError):
+        write_text(tmp_path / "a.json", "\ud800")
+    assert json.loads((tmp_path / "a.json").read_text()) == {"x": 1}
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_write_png_keeps_every_value_of_8_and_16_bit_pictures(tmp_path):
+    for name, dtype in (("a.png", np.uint8), ("b.png", np.uint16)):
+        labels = np.arange(200, 256, dtype=dtype).reshape(7, 8) * (1 if dtype is np.uint8 else 200)
+        write_png(tmp_path / name, labels)
+        np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / name)), labels)
+
+
+def test_line_plot_draws_each_curve_in_its_own_colour(tmp_path):
+    curves = {"plain": {1: 30.0, 20: 57.0, 5: 45.0}, "distilled": {1: 33.0, 5: 47.0, 20: 58.0}}
+    line_plot(curves, "pixels", "mIoU", tmp_path / "a.png", spreads={"plain": dict.fromkeys((1, 5, 20), 1.0)})
+    picture = np.asarray(Image.open(tmp_path / "a.png").convert("RGB")).reshape(-1, 3).astype(int)
+    for colour in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):
+        assert (np.abs(picture - colour).max(axis=1) <= 2).sum() > 500
+
+
+def test_panel_grid_keeps_the_pixels_of_each_panel_and_leaves_empty_places_white():
+    red, blue = np.full((20, 30, 3), (255, 0, 0), np.uint8), np.full((20, 30, 3), (0, 0, 255), np.uint8)
+    grid = panel_grid([Panel(red, "a"), None, None, Panel(blue, "b")], columns=2)
+    is_red, is_blue = (grid == (255, 0, 0)).all(axis=2), (grid == (0, 0, 255)).all(axis=2)
+    assert is_red.sum() == is_blue.sum() == 600
+    half_height, half_width = grid.shape[0] // 2, grid.shape[1] // 2
+    assert is_red[:half_height, :half_width].sum() == is_blue[half_height:, half_width:].sum() == 600
+    assert (grid[:half_height, half_width + 5 :] == 255).all()
+
+
+def test_panel_grid_keeps_a_long_caption_above_its_own_panel():
+    panel = np.full((20, 60, 3), 255, np.uint8)
+    grid = panel_grid([Panel(panel, "a caption that is far too wide"), Panel(panel, "")], columns=2)
+    assert (grid[:, : grid.shape[1] // 2] < 128).any()
+    assert (grid[:, grid.shape[1] // 2 + 5 :] == 255).all()
+
+
+@pytest.mark.parametrize("size", [(400, 300), (60, 400)])
+def test_legend_shows_every_colour_at_any_height(size):
+    colours = [(10 * index, 255 - 10 * index, 7) for index in range(11)]
+    picture = legend([f"class {index}" for index in range(11)], colours, size)
+    assert picture.shape == (*size, 3)
+    assert all((picture == colour).all(axis=2).sum() > 20 for colour in colours)
+
+
+def test_page_embeds_its_pictures_and_fetches_nothing(tmp_path, table):
+    write_png(tmp_path / "p.png", np.zeros((4, 4, 3), np.uint8))
+    sections = [Section("A & B", ["1 < 2", table, Picture(tmp_path / "p.png", 'the "crop"')])]
+    write_html(tmp_path / "index.html", "Report", sections)
+    (tmp_path / "p.png").unlink()
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert "A &amp; B" in page
+    assert "1 &lt; 2" in page
+    assert "IoU &lt;percent&gt;" in page
+    assert "<td>0.33</td>" in page
+    assert len(re.findall(r'src="data:image/png;base64,[A-Za-z0-9+/=]+"', page)) == 1
+    assert not re.search(r"(src|href)=\"(?!data:)|https?://|url\(|@import", page)
+
+
+def test_track_yields_every_item_in_order():
+    assert list(track(range(5), "counting [it]")) == [0, 1, 2, 3, 4]
+
+
+@pytest.fixture
+def project(monkeypatch, tmp_path):
+    root = tmp_path / "clones" / "suite"
+    monkeypatch.setattr("common.report.PROJECT_ROOT", root)
+    return root
+
+
+def test_portable_path_is_relative_in_and_beside_the_project_and_a_bare_name_elsewhere(project, tmp_path):
+    assert portable_path(project / "configs" / "a.py") == "configs/a.py"
+    assert portable_path(project.parent / "data" / "b") == "../data/b"
+    assert portable_path(tmp_path / "home" / "c.pth") == "…/c.pth"
+
+
+def test_provenance_command_tells_no_folders_of_the_machine(project, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", [str(project / "tools/x.py"), f"data_root={tmp_path}/d", "--seed", "1"])
+    assert provenance()["command"] == "tools/x.py 'data_root=…/d' --seed 1"
+
+
+def test_provenance_names_versions_hardware_and_date():
+    found = provenance()
+    assert set(found) == {"commit", "dirty", "versions", "hardware", "command", "date"}
+    assert all(found["versions"][name] for name in ("python", "torch", "mmengine", "mmcv", "mmseg"))
+    assert found["hardware"]["cores"] >= 1
+    assert found["hardware"]["cpu"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", found["date"])

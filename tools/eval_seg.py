@@ -1,0 +1,85 @@
+"""Evaluate segmentation networks side by side: per class, near boundaries, and in pictures of their errors.
+
+The first network is the reference for differences. Each is evaluated through its own config's pipeline.
+
+Example:
+    python tools/eval_seg.py PLAIN_CONFIG.py PLAIN.pth BPKD_CONFIG.py BPKD.pth --names plain bpkd
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+from mmengine.config import DictAction
+
+from common.errors import ConfigError, exit_on_user_error
+from common.report import portable_path, provenance
+from common.teacher import state_fingerprint
+from common.training import set_data_root
+from tasks.seg.evaluation import boundary_table, evaluate, per_class_table, summary_table, write_evaluation
+from tasks.seg.models import build_dataset, load_segmentor
+
+
+def parse_args(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line; ``args.networks`` becomes {name: (config, checkpoint)}."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", metavar="CONFIG CHECKPOINT", help="one pair for each network")
+    parser.add_argument("--names", nargs="+", help="of the networks (default: the checkpoints' folders)")
+    parser.add_argument("--out", default="work_dirs/eval", help="folder for the results (%(default)s)")
+    parser.add_argument("--split", choices=("val", "test"), default="test", help="(%(default)s)")
+    parser.add_argument("--data-root", help="the data folder, in place of the configs'")
+    parser.add_argument("--device", default=None, help="cpu or cuda (default: cuda where there is one)")
+    parser.add_argument("--pictures", type=int, default=6, help="frames to picture (%(default)s)")
+    parser.add_argument("--limit", type=int, default=None, help="only so many images, evenly spread")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="KEY=VALUE for every config")
+    parser.add_argument("--trust-checkpoint", action="store_true", help="unpickle any object in it: this can run code")
+    args = parser.parse_args(arguments)
+    if len(args.files) % 2:
+        parser.error(f"expected pairs of CONFIG CHECKPOINT but found {len(args.files)} files")
+    if args.pictures < 0 or (args.limit is not None and args.limit < 1):
+        parser.error("expected --pictures of at least 0 and --limit of at least 1")
+    pairs = list(zip(args.files[::2], args.files[1::2], strict=True))
+    names = args.names or [Path(checkpoint).parent.name or Path(checkpoint).stem for _, checkpoint in pairs]
+    if args.names is None and len(set(names)) < len(names):
+        names = [f"{place} {name}" for place, name in enumerate(names, start=1)]
+    if len(names) != len(pairs) or len(set(names)) < len(names):
+        parser.error(f"expected {len(pairs)} different --names but found {', '.join(names)}")
+    args.networks = dict(zip(names, pairs, strict=True))
+    return args
+
+
+@exit_on_user_error
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command."""
+    args = parse_args(arguments)
+    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    networks, sources = {}, {}
+    for name, (config, checkpoint) in args.networks.items():
+        model, cfg = load_segmentor(config, checkpoint, device, args.cfg_options, args.trust_checkpoint)
+        if args.data_root:
+            set_data_root(cfg, args.data_root)
+        networks[name] = (model, build_dataset(cfg, args.split))
+        sources[name] = {
+            "config": portable_path(config),
+            "checkpoint": portable_path(checkpoint),
+            "weights": state_fingerprint(model.state_dict()),
+        }
+    evaluations = {
+        name: evaluate(model, dataset, device, args.limit, name) for name, (model, dataset) in networks.items()
+    }
+    frames = [[frame.name for frame in found.frames] for found in evaluations.values()]
+    if any(names != frames[0] for names in frames):
+        raise ConfigError(f"expected configs with the same {args.split} images but found different ones; align them")
+    for table in (summary_table, boundary_table, per_class_table):
+        table(evaluations).print()
+    origin = {"split": args.split, "images": len(frames[0]), "networks": sources, **provenance()}
+    page = write_evaluation(evaluations, networks, args.out, origin, args.pictures, args.limit)
+    print(f"report: {page}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

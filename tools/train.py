@@ -1,0 +1,67 @@
+"""Train a teacher, a student alone, or a student from its teachers, as a config says.
+
+Examples:
+    python tools/train.py configs/seg/bpkd_deeplab.py
+    python tools/train.py MY_MMSEG_CONFIG.py --teacher TEACHER_CONFIG.py TEACHER.pth --method bpkd
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from mmengine.config import DictAction
+
+from common.config import check_keys, prepare_run, read_config
+from common.errors import exit_on_user_error
+from common.training import forget_pretrained, set_data_root, train
+from tasks import task_of
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config", help="an mmengine config of this suite or of mmseg")
+    parser.add_argument("--teacher", nargs=2, metavar=("CONFIG", "CHECKPOINT"), help="distil from this network")
+    parser.add_argument("--method", default="bpkd", help="with --teacher: kd, cwd, bpkd (default: %(default)s)")
+    parser.add_argument("--write-config", metavar="FILE", help="write the whole config to FILE and stop")
+    parser.add_argument("--work-dir", help="where checkpoints and logs go (default: work_dirs/NAME_OF_CONFIG)")
+    parser.add_argument("--data-root", help="the data folder, in place of the config's")
+    parser.add_argument("--seed", type=int, help="of initialisation, order and augmentation (default: the config's)")
+    parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint in the work folder")
+    parser.add_argument("--amp", action="store_true", help="mixed precision")
+    parser.add_argument("--no-pretrained", action="store_true", help="do not fetch ImageNet weights for backbones")
+    parser.add_argument("--trust-checkpoint", action="store_true", help="unpickle any object in checkpoints")
+    parser.add_argument("--launcher", choices=("none", "pytorch", "slurm", "mpi"), default="none")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="single values")
+    return parser.parse_args(argv)
+
+
+@exit_on_user_error
+def main(argv: list[str] | None = None) -> None:
+    """Run the command."""
+    args = parse_args(argv)
+    cfg = read_config(args.config, args.cfg_options)
+    task = task_of(cfg)
+    check_keys(cfg, strict=args.teacher is None and "common.engine" in cfg.get("custom_imports", {}).get("imports", []))
+    if args.teacher:
+        cfg = task.distilled_config(cfg, *args.teacher, args.method)
+    if args.data_root:
+        set_data_root(cfg, args.data_root)
+    if args.no_pretrained:
+        forget_pretrained(cfg)
+    if args.amp:
+        cfg.optim_wrapper.type = "AmpOptimWrapper"
+    cfg.launcher = args.launcher
+    os.environ.setdefault("LOCAL_RANK", "0")
+    if args.write_config:
+        cfg.dump(args.write_config)
+        print(f"wrote {args.write_config}")
+        return
+    task.check_data(cfg)
+    train(prepare_run(cfg, args.seed, args.work_dir), args.resume, args.trust_checkpoint)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
