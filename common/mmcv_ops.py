@@ -4,6 +4,9 @@ mmdet's models import ``mmcv.ops``, which imports the compiled module ``mmcv._ex
 of mmcv has no such module, or one compiled for another torch. `install` then puts a module of the same name
 and the same function signatures in its place; where the compiled one works, it is left alone.
 
+It has to come before the first import of mmdet, and of ``mmseg.models``, which imports mmdet: modules that found
+no operators keep stand-ins that refuse to work, and a broken ``_ext`` stops mmseg's import altogether.
+
 Gradients are taken by running torchvision's operator again in the backward pass, because mmcv calls forward
 and backward separately and hands over nothing but tensors: a backward costs one forward more than the
 compiled one.
@@ -28,9 +31,9 @@ EXTENSION = "mmcv._ext"
 
 
 def install() -> str:
-    """Make ``import mmcv.ops`` and ``import mmdet.models`` work; to be called before mmdet is imported.
+    """Make ``mmcv.ops``, and with it mmdet's models, work; to be called before mmdet or mmseg is imported.
 
-    Says on stderr, once per process, when torchvision stands in and why.
+    Says on stderr, once per process, when torchvision stands in and why, and when it comes too late for mmdet.
 
     Returns:
         ``"compiled"`` where mmcv's own operators work, else ``"torchvision"``.
@@ -43,6 +46,12 @@ def install() -> str:
             absent = isinstance(error, ModuleNotFoundError)
             reason = "no compiled operators" if absent else f"compiled operators that do not load ({error})"
             print(f"mmcv has {reason}: torchvision's are used instead", file=sys.stderr)
+            if any(name.startswith("mmdet.") for name in sys.modules):
+                print(
+                    "mmcv's operators come too late for mmdet, which is imported already: its detectors can't "
+                    "predict; call common.mmcv_ops.install() before importing mmdet or mmseg.models",
+                    file=sys.stderr,
+                )
             present = _put_in_place()
     return "torchvision" if isinstance(present.__spec__.loader, _TorchvisionLoader) else "compiled"
 

@@ -78,7 +78,7 @@ def write_json(path: str | Path, value: object) -> None:
 def write_png(path: str | Path, picture: np.ndarray) -> None:
     """Write an RGB ``[H, W, 3]`` or a one-channel ``[H, W]`` picture (uint8 or uint16) as PNG."""
     with atomic_write(path) as file:
-        Image.fromarray(np.ascontiguousarray(picture)).save(file, format="PNG", optimize=True)
+        Image.fromarray(np.ascontiguousarray(picture)).save(file, format="PNG")
 
 
 def _plain(value: object) -> object:
@@ -130,7 +130,7 @@ class Table:
         cells = [[self.text(cell) for cell in row] for row in self.rows]
         for index, column in enumerate(self.columns):
             width = max((cell_len(row[index]) for row in cells), default=1)
-            table.add_column(escape(column), justify="right" if index else "left", min_width=width)
+            table.add_column(escape(column), justify="right" if index else "left", min_width=width, overflow="fold")
         for row in cells:
             table.add_row(*map(escape, row))
         # Numbers are never broken: a table wider than the terminal runs over its edge instead.

@@ -18,7 +18,6 @@ from mmengine.config import DictAction
 from common.errors import ConfigError, exit_on_user_error
 from common.report import portable_path, provenance
 from common.teacher import state_fingerprint
-from common.training import set_data_root
 from tasks.seg.evaluation import boundary_table, evaluate, per_class_table, summary_table, write_evaluation
 from tasks.seg.models import build_dataset, load_segmentor
 
@@ -59,9 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     networks, sources = {}, {}
     for name, (config, checkpoint) in args.networks.items():
         model, cfg = load_segmentor(config, checkpoint, device, args.cfg_options, args.trust_checkpoint)
-        if args.data_root:
-            set_data_root(cfg, args.data_root)
-        networks[name] = (model, build_dataset(cfg, args.split))
+        networks[name] = (model, build_dataset(cfg, args.split, args.data_root))
         sources[name] = {
             "config": portable_path(config),
             "checkpoint": portable_path(checkpoint),

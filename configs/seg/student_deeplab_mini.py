@@ -1,17 +1,18 @@
 # The student alone on generated street scenes: MobileNetV2 of a quarter width.
 _base_ = [
-    '../_base_/seg/deeplabv3plus_small.py',
-    '../_base_/seg/synthetic_street.py',
-    '../_base_/seg/sgd_small.py',
-    '../_base_/seg/runtime.py',
+    "../_base_/seg/deeplabv3plus_small.py",
+    "../_base_/seg/synthetic_street.py",
+    "../_base_/seg/sgd_small.py",
+    "../_base_/seg/runtime.py",
 ]
 model = dict(
     data_preprocessor=dict(size=(96, 128)),
     backbone=dict(widen_factor=0.25),
     decode_head=dict(in_channels=80, c1_in_channels=8, channels=32),
-    auxiliary_head=dict(in_channels=24, channels=16))
+    auxiliary_head=dict(in_channels=24, channels=16),
+)
 train_cfg = dict(max_iters=400, val_interval=400)
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, begin=0, end=50, by_epoch=False),
-    dict(type='PolyLR', eta_min=0.0, power=0.9, begin=50, end=400, by_epoch=False),
+    dict(type="LinearLR", start_factor=0.1, begin=0, end=50, by_epoch=False),
+    dict(type="PolyLR", eta_min=0.0, power=0.9, begin=50, end=400, by_epoch=False),
 ]

@@ -1,15 +1,15 @@
 # The teacher of the generated street scenes: DeepLabV3+ on a ResNet-18 of half width.
 _base_ = [
-    '../_base_/seg/deeplabv3plus_small.py',
-    '../_base_/seg/synthetic_street.py',
-    '../_base_/seg/sgd_small.py',
-    '../_base_/seg/runtime.py',
+    "../_base_/seg/deeplabv3plus_small.py",
+    "../_base_/seg/synthetic_street.py",
+    "../_base_/seg/sgd_small.py",
+    "../_base_/seg/runtime.py",
 ]
 model = dict(
     data_preprocessor=dict(size=(96, 128)),
     backbone=dict(
         _delete_=True,
-        type='ResNetV1c',
+        type="ResNetV1c",
         depth=18,
         base_channels=32,
         stem_channels=32,
@@ -17,11 +17,13 @@ model = dict(
         strides=(1, 2, 1, 1),
         dilations=(1, 1, 2, 4),
         contract_dilation=True,
-        norm_cfg=dict(type='BN', requires_grad=True)),
+        norm_cfg=dict(type="BN", requires_grad=True),
+    ),
     decode_head=dict(in_channels=256, c1_in_channels=32, channels=128),
-    auxiliary_head=dict(in_channels=128, channels=64))
+    auxiliary_head=dict(in_channels=128, channels=64),
+)
 train_cfg = dict(max_iters=800, val_interval=800)
 param_scheduler = [
-    dict(type='LinearLR', start_factor=0.1, begin=0, end=50, by_epoch=False),
-    dict(type='PolyLR', eta_min=0.0, power=0.9, begin=50, end=800, by_epoch=False),
+    dict(type="LinearLR", start_factor=0.1, begin=0, end=50, by_epoch=False),
+    dict(type="PolyLR", eta_min=0.0, power=0.9, begin=50, end=800, by_epoch=False),
 ]

@@ -1,8 +1,16 @@
 """Semantic segmentation. Importing this registers its datasets, transforms and metrics with mmseg."""
 
-import mmseg.datasets  # noqa: F401
-import mmseg.models  # noqa: F401
+import contextlib
+import io
 
-import tasks.seg.datasets
-import tasks.seg.example
-import tasks.seg.metrics  # noqa: F401
+from common import mmcv_ops
+
+mmcv_ops.install()  # before mmseg, whose models import mmdet
+
+with contextlib.redirect_stdout(io.StringIO()):  # it prints that an optional library is missing
+    import mmseg.datasets
+    import mmseg.models  # noqa: F401
+
+import tasks.seg.datasets  # noqa: E402
+import tasks.seg.example  # noqa: E402
+import tasks.seg.metrics  # noqa: E402, F401

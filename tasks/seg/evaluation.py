@@ -208,8 +208,8 @@ def densest_window(weight: np.ndarray, fraction: float = 0.25) -> tuple[slice, s
 def choose_frames(evaluations: Sequence[Evaluation], count: int) -> list[tuple[int, str]]:
     """The frames worth a look.
 
-    With several networks: by turns the frame where the last one gains most on the first near boundaries, and
-    the frame where it loses most, so that the pictures flatter neither. With one: evenly spread frames.
+    With several networks: by turns the frame where the last one does best against the first near boundaries,
+    and the frame where it does worst, so that the pictures flatter neither. With one: evenly spread frames.
 
     Returns:
         Pairs of the frame's place in ``Evaluation.frames`` and why it was chosen.
@@ -225,9 +225,9 @@ def choose_frames(evaluations: Sequence[Evaluation], count: int) -> list[tuple[i
     chosen = []
     for place in range(min(count, frames)):
         index = best_first.pop(0 if place % 2 == 0 else -1)
-        side = "gains most on" if place % 2 == 0 else "loses most to"
+        side = "best" if place % 2 == 0 else "worst"
         pixels = f"{gains[index]:+d} of {evaluations[0].frames[index].boundary_pixels} pixels near boundaries"
-        chosen.append((index, f"among the frames where the last network {side} the first ({pixels})"))
+        chosen.append((index, f"among the frames where the last network does {side} against the first ({pixels})"))
     return chosen
 
 
@@ -311,7 +311,9 @@ def _outline(picture: np.ndarray, window: tuple[slice, slice]) -> np.ndarray:
     rows, columns = window
     thickness = max(1, round(picture.shape[1] / 300))
     corners = ((columns.start, rows.start), (columns.stop - 1, rows.stop - 1))
-    return cv2.rectangle(picture.copy(), *corners, color=(255, 255, 255), thickness=thickness)
+    # White on black shows on any ground.
+    framed = cv2.rectangle(picture.copy(), *corners, color=(0, 0, 0), thickness=3 * thickness)
+    return cv2.rectangle(framed, *corners, color=(255, 255, 255), thickness=thickness)
 
 
 def summary_table(evaluations: Mapping[str, Evaluation]) -> Table:

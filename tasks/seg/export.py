@@ -158,7 +158,7 @@ def _plain_step(step: dict[str, Any]) -> dict[str, Any] | None:
     """A transform of mmseg or mmcv with the arguments that it knows, or None where there is none behind ``step``."""
     found = step["type"] if isinstance(step["type"], type) else TRANSFORMS.get(step["type"])
     for base in found.__mro__ if found else ():
-        if _is_plain(TRANSFORMS, base) and TRANSFORMS.get(base.__name__) is base:
+        if _is_plain(TRANSFORMS, base) and _is_plain(TRANSFORMS, base.__name__):
             known = inspect.signature(base.__init__).parameters
             arguments = {key: value for key, value in step.items() if key in known or base is found}
             return {**arguments, "type": base.__name__}

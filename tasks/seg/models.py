@@ -18,6 +18,7 @@ from common.checkpoint import load_strictly, read_checkpoint, state_dict_of
 from common.config import read_config
 from common.errors import ConfigError, DataError
 from common.teacher_config import without_pretrained
+from common.training import set_data_root
 from tasks.seg import datasets  # noqa: F401  (registers ours)
 
 
@@ -60,12 +61,13 @@ def load_segmentor(
     return model.to(target).eval(), cfg
 
 
-def build_dataset(cfg: Config, split: str) -> BaseDataset:
+def build_dataset(cfg: Config, split: str, data_root: str | None = None) -> BaseDataset:
     """The dataset of a config's ``val_dataloader`` or ``test_dataloader``.
 
     Args:
         cfg: a config as `load_segmentor` returns it.
         split: ``'val'`` or ``'test'``.
+        data_root: the data folder, in place of the config's.
 
     Raises:
         ConfigError: if the config has none.
@@ -74,6 +76,8 @@ def build_dataset(cfg: Config, split: str) -> BaseDataset:
     settings = (cfg.get(f"{split}_dataloader") or {}).get("dataset")
     if settings is None:
         raise ConfigError(f"expected {split}_dataloader.dataset but found none in {cfg.filename}; add it")
+    if data_root is not None:
+        set_data_root(settings, data_root)
     init_default_scope(cfg.get("default_scope", "mmseg"))
     try:
         return DATASETS.build(settings)

@@ -4,6 +4,7 @@ import importlib.machinery
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -224,6 +225,13 @@ def test_operators_built_for_another_torch_are_replaced_with_the_reason_said_onc
     assert install() == "torchvision"
     assert capsys.readouterr().err.count("undefined symbol: _ZN3c105Error") == 1
     assert callable(sys.modules["mmcv._ext"].nms)
+
+
+def test_operators_that_come_too_late_for_mmdet_say_so(fresh, capsys):
+    fresh.setattr(sys, "meta_path", [ExtensionFinder(ModuleNotFoundError("mmcv._ext")), *sys.meta_path])
+    fresh.setitem(sys.modules, "mmdet.models", ModuleType("mmdet.models"))
+    install()
+    assert "before importing mmdet or mmseg.models" in capsys.readouterr().err
 
 
 def test_working_compiled_operators_are_left_alone(fresh, capsys):

@@ -1,19 +1,20 @@
-_norm = dict(type='SyncBN', requires_grad=True)  # becomes BN in a run of one process
+_norm = dict(type="SyncBN", requires_grad=True)  # becomes BN in a run of one process
 model = dict(
-    type='EncoderDecoder',
+    type="EncoderDecoder",
     data_preprocessor=dict(
-        type='SegDataPreProcessor',
+        type="SegDataPreProcessor",
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
         pad_val=0,
         seg_pad_val=255,
-        size=(512, 1024)),
+        size=(512, 1024),
+    ),
     # ImageNet weights, fetched on first use. Offline: --no-pretrained; the published figures then are out of
     # reach (by how much was not measured here).
-    pretrained='open-mmlab://resnet101_v1c',
+    pretrained="open-mmlab://resnet101_v1c",
     backbone=dict(
-        type='ResNetV1c',
+        type="ResNetV1c",
         depth=101,
         num_stages=4,
         out_indices=(0, 1, 2, 3),
@@ -21,10 +22,11 @@ model = dict(
         strides=(1, 2, 1, 1),
         norm_cfg=_norm,
         norm_eval=False,
-        style='pytorch',
-        contract_dilation=True),
+        style="pytorch",
+        contract_dilation=True,
+    ),
     decode_head=dict(
-        type='DepthwiseSeparableASPPHead',
+        type="DepthwiseSeparableASPPHead",
         in_channels=2048,
         in_index=3,
         channels=512,
@@ -35,9 +37,10 @@ model = dict(
         num_classes=19,
         norm_cfg=_norm,
         align_corners=False,
-        loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=False, loss_weight=1.0)),
+        loss_decode=dict(type="CrossEntropyLoss", use_sigmoid=False, loss_weight=1.0),
+    ),
     auxiliary_head=dict(
-        type='FCNHead',
+        type="FCNHead",
         in_channels=1024,
         in_index=2,
         channels=256,
@@ -47,6 +50,8 @@ model = dict(
         num_classes=19,
         norm_cfg=_norm,
         align_corners=False,
-        loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=False, loss_weight=0.4)),
+        loss_decode=dict(type="CrossEntropyLoss", use_sigmoid=False, loss_weight=0.4),
+    ),
     train_cfg=dict(),
-    test_cfg=dict(mode='whole'))
+    test_cfg=dict(mode="whole"),
+)

@@ -1,23 +1,25 @@
 # DeepLabV3+ narrow enough for a CPU (ours): MobileNetV2 of half width at output stride 16, heads of 64 channels.
-_norm = dict(type='BN', requires_grad=True)
+_norm = dict(type="BN", requires_grad=True)
 model = dict(
-    type='EncoderDecoder',
+    type="EncoderDecoder",
     data_preprocessor=dict(
-        type='SegDataPreProcessor',
+        type="SegDataPreProcessor",
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],
         bgr_to_rgb=True,
         pad_val=0,
-        seg_pad_val=255),
+        seg_pad_val=255,
+    ),
     backbone=dict(
-        type='MobileNetV2',
+        type="MobileNetV2",
         widen_factor=0.5,
         strides=(1, 2, 2, 2, 1, 1, 1),
         dilations=(1, 1, 1, 1, 1, 2, 2),
         out_indices=(1, 2, 4, 6),
-        norm_cfg=_norm),
+        norm_cfg=_norm,
+    ),
     decode_head=dict(
-        type='DepthwiseSeparableASPPHead',
+        type="DepthwiseSeparableASPPHead",
         in_channels=160,
         in_index=3,
         channels=64,
@@ -28,9 +30,10 @@ model = dict(
         num_classes=11,
         norm_cfg=_norm,
         align_corners=False,
-        loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=False, loss_weight=1.0, avg_non_ignore=True)),
+        loss_decode=dict(type="CrossEntropyLoss", use_sigmoid=False, loss_weight=1.0, avg_non_ignore=True),
+    ),
     auxiliary_head=dict(
-        type='FCNHead',
+        type="FCNHead",
         in_channels=48,
         in_index=2,
         channels=32,
@@ -40,6 +43,8 @@ model = dict(
         num_classes=11,
         norm_cfg=_norm,
         align_corners=False,
-        loss_decode=dict(type='CrossEntropyLoss', use_sigmoid=False, loss_weight=0.4, avg_non_ignore=True)),
+        loss_decode=dict(type="CrossEntropyLoss", use_sigmoid=False, loss_weight=0.4, avg_non_ignore=True),
+    ),
     train_cfg=dict(),
-    test_cfg=dict(mode='whole'))
+    test_cfg=dict(mode="whole"),
+)

@@ -58,12 +58,11 @@ def test_written_flow_warps_the_written_labels(camvid_root):
 
 
 def test_pictures_are_the_same_whatever_the_workers_and_the_number_of_clips(camvid_root, tmp_path):
-    generate(tmp_path / "two", **{**MINI, "workers": 2})
-    generate(tmp_path / "fewer", **{**MINI, "train_clips": 1})
-    assert files_of(tmp_path / "two") == files_of(camvid_root)
-    fewer, whole = files_of(tmp_path / "fewer"), files_of(camvid_root)
-    assert fewer["train/train0000_00001.png"] == whole["train/train0000_00001.png"]
-    assert fewer["val/val0000_00000.png"] == whole["val/val0000_00000.png"]
+    generate(tmp_path / "street", **{**MINI, "train_clips": 1, "workers": 2})
+    fewer, whole = files_of(tmp_path / "street"), files_of(camvid_root)
+    same = {name for name in fewer if name.endswith((".png", ".npz"))}
+    assert len(same) == 3 * 2 * 2 + 3
+    assert {name: fewer[name] for name in same} == {name: whole[name] for name in same}
 
 
 def test_another_seed_gives_other_pictures(camvid_root, tmp_path):
