@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from common.atomic import atomic_write
 from common.errors import CheckpointError, did_you_mean
 
+# How torch's restricted unpickler refuses an object, as against a file that it cannot read.
+_REFUSED = re.compile("Unsupported global|Unsupported attribute|Trying to|Can only|must be imported")
 _PREFIXES = ("module.", "student.", "architecture.", "model.")
 
 
@@ -41,17 +43,24 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
             with torch.serialization.safe_globals(_engine_classes()):
                 loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "Unsupported" not in str(error) and "weights_only" not in str(error).lower():
-            raise CheckpointError(f"expected a checkpoint but found a damaged file at {path}: {error}") from error
+        if not _REFUSED.search(str(error)):
+            raise _damaged(path, error) from error
         raise CheckpointError(
             f"{path} holds more than tensors and plain values, and loading it could run code; "
             f"if you trust who made it, say so (--trust-checkpoint on the command line, trust=True in Python)"
         ) from error
-    except (RuntimeError, EOFError, OSError) as error:
-        raise CheckpointError(f"expected a checkpoint but found a damaged file at {path}: {error}") from error
+    except Exception as error:  # a damaged pickle can fail in any way
+        raise _damaged(path, error) from error
     if not isinstance(loaded, Mapping):
         raise CheckpointError(f"expected a dict of tensors in {path} but found {type(loaded).__name__}")
     return dict(loaded)
+
+
+def _damaged(path: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"expected a checkpoint but found a damaged or foreign file at {path} ({type(error).__name__}); "
+        f"fetch or train it anew"
+    )
 
 
 def _engine_classes() -> list:
@@ -65,7 +74,7 @@ def _engine_classes() -> list:
 
     def history_attribute(owner: type, name: str) -> Any:
         if owner is not HistoryBuffer or name.startswith("_"):
-            raise pickle.UnpicklingError(f"Unsupported: attribute {name!r} of {owner!r}")
+            raise pickle.UnpicklingError(f"Unsupported attribute {name!r} of {owner!r}")
         return getattr(owner, name)
 
     admitted = [item for item in get_torch_safe_globals() if item is not getattr]
@@ -75,24 +84,34 @@ def _engine_classes() -> list:
 def _fetch(url: str) -> Path:
     name = url.rsplit("/", 1)[-1]
     folder = Path(torch.hub.get_dir()) / "checkpoints"
+    expected = re.search(r"-([0-9a-f]{8,})\.\w+$", name)
     if not (folder / name).is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        expected = re.search(r"-([0-9a-f]{8,})\.\w+$", name)
         try:
             torch.hub.download_url_to_file(url, str(folder / name), expected and expected[1])
         except (OSError, RuntimeError) as error:
             raise CheckpointError(
                 f"cannot fetch {url}: {error}; download it elsewhere and give the file's path instead"
             ) from error
+    if expected and not file_sha256(folder / name).startswith(expected[1]):
+        raise CheckpointError(
+            f"expected a file whose SHA-256 starts with {expected[1]} but found another at {folder / name}; "
+            f"delete it, and it is fetched anew"
+        )
     return folder / name
 
 
-def state_dict_of(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
+def state_dict_of(checkpoint: Mapping[str, Any], keys: Iterable[str] = ()) -> dict[str, Tensor]:
     """The weights in a checkpoint, under the keys of the bare model.
 
     Takes them from ``state_dict``, ``model`` or the top level, and strips a prefix that every key shares
     (``module.``, ``student.``, ``architecture.``, ``model.``).
+
+    Args:
+        checkpoint: what a file holds.
+        keys: the model's own keys, where known: a prefix that these have too stays.
     """
+    keys = set(keys)
     state = checkpoint
     for key in ("state_dict", "model"):
         if isinstance(checkpoint.get(key), Mapping):
@@ -100,7 +119,7 @@ def state_dict_of(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
             break
     state = {name: value for name, value in state.items() if isinstance(value, Tensor)}
     for prefix in _PREFIXES:
-        if state and all(name.startswith(prefix) for name in state):
+        if state and not keys & set(state) and all(name.startswith(prefix) for name in state):
             state = {name.removeprefix(prefix): value for name, value in state.items()}
     return state
 

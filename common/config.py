@@ -8,7 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
+from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.runner import Runner
 
 from common.errors import ConfigError, did_you_mean
@@ -17,6 +19,9 @@ RUNNER_KEYS = frozenset(inspect.signature(Runner.__init__).parameters) - {"self"
     "custom_imports",
     "env_cfg",
     "log_level",
+    # read by the runner beside its constructor's arguments
+    *("activation_checkpointing", "compile", "efficient_conv_bn_eval", "find_unused_parameters"),
+    *("model_wrapper_cfg", "runner_type", "sync_bn"),
 }
 # Names that OpenMMLab configs use for values of their own; the engine itself does not read them.
 CONVENTIONAL_KEYS = frozenset(
@@ -40,6 +45,8 @@ def read_config(path: str | Path, options: Mapping[str, Any] | None = None) -> C
         ConfigError: if the file is missing or broken, or an option's top-level key is unknown.
     """
     path = Path(path)
+    # The fork is installed under another name than the engine asks for; the engine would install the original over it.
+    MODULE2PACKAGE.update(mmseg="mmseg", mmdet="mmdet")
     if not path.is_file():
         nearby = [str(other) for other in sorted(path.parent.glob("*.py"))] if path.parent.is_dir() else []
         raise ConfigError(f"expected a config file at {path} but found none{did_you_mean(str(path), nearby)}")
@@ -54,8 +61,10 @@ def read_config(path: str | Path, options: Mapping[str, Any] | None = None) -> C
         known = RUNNER_KEYS | set(cfg.keys())
         if first not in known:
             raise ConfigError(f"--cfg-options {key}: no config key {first!r}{did_you_mean(first, known)}")
-    if options:
-        cfg.merge_from_dict(dict(options))
+    try:
+        cfg.merge_from_dict(dict(options or {}))
+    except (KeyError, TypeError, IndexError, AttributeError, AssertionError) as error:
+        raise ConfigError(f"--cfg-options {' '.join(options)} does not fit {path}: {error}") from error
     return cfg
 
 
@@ -100,7 +109,24 @@ def prepare_run(cfg: Config, seed: int | None = None, work_dir: str | None = Non
     if loader is not None and loader.get("sampler", {}).get("type") == "InfiniteSampler":
         loader.sampler.type = "SeededSampler"
         loader.dataset = dict(type="SeededDataset", dataset=loader.dataset)
+    _choose_backend(cfg)
     present = {hook["type"] for hook in cfg.get("custom_hooks") or []}
     added = [dict(type=name) for name in HOOKS if name not in present]
     cfg.custom_hooks = [*(cfg.get("custom_hooks") or []), *added]
     return cfg
+
+
+def _choose_backend(cfg: Config) -> None:
+    """Let several processes without GPUs talk through gloo, and wrap their model as DDP wants it on a CPU."""
+    if torch.cuda.is_available():
+        return
+    environment = cfg.get("env_cfg") or {}
+    cfg.env_cfg = {**environment, "dist_cfg": {**(environment.get("dist_cfg") or {}), "backend": "gloo"}}
+    if cfg.get("launcher", "none") != "none":
+        cfg.model_wrapper_cfg = {
+            "type": "MMDistributedDataParallel",
+            "broadcast_buffers": False,
+            "find_unused_parameters": cfg.get("find_unused_parameters", False),
+            **(cfg.get("model_wrapper_cfg") or {}),
+            "device_ids": None,
+        }

@@ -12,7 +12,9 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from common.binding import read_tap_paths, read_term
+from common.errors import ConfigError
 from common.ground_truth import ground_truth
+from common.modes import in_eval_mode
 from common.registry import EXAMPLES
 from common.taps import Taps
 from common.teacher_config import build_teacher, input_conversion
@@ -87,13 +89,10 @@ class Distiller(BaseModel):
         batch = {"inputs": torch.zeros(2, 3, 64, 64), "data_samples": None}
         if example is not None:
             batch = EXAMPLES.build({**example, "model": self.student})
-        was_training = self.student.training
-        self.student.eval()
-        with torch.no_grad():
+        with in_eval_mode(self.student), torch.no_grad():
             _, values = self._run(batch["inputs"], batch["data_samples"], step=None)
         if batch["data_samples"] is None:
             values[GROUND_TRUTH] = {name: _Unknown() for name in _ground_truth_names(self.terms)}
-        self.student.train(was_training)
         self.terms.build(values)
 
     def forward(self, inputs: Tensor, data_samples: Sequence | None = None, mode: str = "tensor") -> Any:
@@ -102,7 +101,11 @@ class Distiller(BaseModel):
             return self.student(inputs, data_samples, mode=mode)
         step = self.step
         losses, values = self._run(inputs, data_samples, step)
-        return {**losses, **self.terms(values, step)}
+        added = self.terms(values, step)
+        taken = sorted(losses.keys() & added.keys())
+        if taken:
+            raise ConfigError(f"loss name {taken[0].removeprefix('loss_')!r}: the student has a {taken[0]} of its own")
+        return {**losses, **added}
 
     @property
     def step(self) -> int:
@@ -111,11 +114,9 @@ class Distiller(BaseModel):
 
     def _run(self, inputs: Tensor, data_samples: Sequence | None, step: int | None) -> tuple[dict, dict]:
         """Student and teachers on one batch; ``step`` None is the dry run, which asks every teacher."""
-        mode = "loss" if data_samples is not None else "tensor"
-        with self._taps[STUDENT].capture() as student:
-            losses = self.student(inputs, data_samples, mode=mode)
-        values = {STUDENT: student}
+        values = {}
         wanted = set(self.teachers) if step is None else self.terms.models(step)
+        # Teachers first: their activations are gone before the student's, which live until backward, are made.
         for name, teacher in self.teachers.items():
             if name not in wanted:
                 continue
@@ -123,6 +124,10 @@ class Distiller(BaseModel):
             with self._taps[name].capture(stop_early=step is not None) as captured:
                 teacher(convert(inputs) if convert else inputs, data_samples, mode="tensor")
             values[name] = captured
+        mode = "loss" if data_samples is not None else "tensor"
+        with self._taps[STUDENT].capture() as student:
+            losses = self.student(inputs, data_samples, mode=mode)
+        values[STUDENT] = student
         if data_samples is not None:
             names = _ground_truth_names(self.terms)
             values[GROUND_TRUTH] = {name: ground_truth(data_samples, name) for name in names}
@@ -130,7 +135,7 @@ class Distiller(BaseModel):
 
     def _apply(self, fn: Callable, recurse: bool = True) -> Distiller:
         for teacher in self.teachers.values():
-            teacher.model._apply(fn)
+            teacher._apply(fn)
         return super()._apply(fn, recurse)
 
 

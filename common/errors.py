@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+
+# Where a traceback, having shown the code, names what was raised.
+_RAISED = re.compile(r"^[\w.]+(?:Error|Exception): ", re.MULTILINE)
 
 
 class UserError(Exception):
@@ -44,7 +48,7 @@ def exit_on_user_error(main: Callable[..., int | None]) -> Callable[..., int]:
         except UserError as error:
             message = str(error).strip()
             if "Original Traceback" in message:
-                message = message.splitlines()[-1].split("Error: ", 1)[-1]
+                message = _RAISED.split(message)[-1]
             print(f"error: {message}", file=sys.stderr)
             return 2
 

@@ -185,7 +185,8 @@ class TeacherCheckHook(Hook):
             for index, batch in enumerate(loop.dataloader):
                 if index == self.batches:
                     break
-                samples = teacher.model.val_step(batch)
+                data = teacher.model.data_preprocessor(batch, False)
+                samples = teacher(**data, mode="predict")
                 loop.evaluator.process(data_samples=samples, data_batch=batch)
                 seen += len(samples)
             metrics = loop.evaluator.evaluate(seen * max(runner.world_size, 1))

@@ -17,7 +17,7 @@ EXAMPLES = Registry("example batch")
 
 for _name in common.losses.__all__:
     _loss = getattr(common.losses, _name)
-    if inspect.isfunction(_loss) or inspect.isclass(_loss):
+    if _name.lower().endswith("loss"):
         LOSSES.register_module(name=_name, module=_loss)
 
 

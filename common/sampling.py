@@ -7,7 +7,7 @@ batches, and N processes together see the samples of one process with N times th
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from mmengine.dataset import InfiniteSampler
 from mmengine.registry import DATA_SAMPLERS, DATASETS
+
+from common.errors import DataError
 
 
 @contextmanager
@@ -38,7 +40,15 @@ class SeededSampler(InfiniteSampler):
     """The engine's infinite sampler, yielding ``(index, seed, position)`` for `SeededDataset`.
 
     The position counts samples over all processes from the start of training.
+
+    Raises:
+        DataError: if there are no samples.
     """
+
+    def __init__(self, dataset: Sized, shuffle: bool = True, seed: int | None = None):
+        if len(dataset) == 0:
+            raise DataError("expected training samples but found an empty data set; check data_root and its folders")
+        super().__init__(dataset, shuffle, seed)
 
     def _indices_of_rank(self) -> Iterator[tuple[int, int, int]]:
         for position, index in enumerate(self._infinite_indices()):
@@ -70,7 +80,7 @@ class SeededDataset:
         return len(self.dataset)
 
     def __getitem__(self, item: int | tuple[int, int, int]) -> Any:
-        if isinstance(item, int):
+        if not isinstance(item, tuple):
             return self.dataset[item]
         index, seed, position = item
         with seeded(seed, position):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -37,7 +38,7 @@ class FrozenTeacher:
             for module in model.modules():
                 if isinstance(module, nn.modules.batchnorm._BatchNorm):
                     module.train()
-                    module.momentum = 0.0
+                    module.track_running_stats = False
         if dtype is not None:
             model.to(dtype)
 
@@ -53,6 +54,12 @@ class FrozenTeacher:
 
     def _cast(self, value):
         return value.to(self.dtype) if isinstance(value, torch.Tensor) and value.is_floating_point() else value
+
+    def _apply(self, fn: Callable) -> None:
+        """Follow the student to another device; a half-precision teacher stays one."""
+        self.model._apply(fn)
+        if self.dtype is not None:
+            self.model.to(self.dtype)
 
     def __deepcopy__(self, memo: dict) -> FrozenTeacher:
         return self

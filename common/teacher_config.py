@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor, nn
 
 from common.checkpoint import load_strictly, read_checkpoint, state_dict_of
+from common.config import read_config
 from common.errors import ConfigError, did_you_mean
 from common.teacher import FrozenTeacher
 
+DTYPES = ("float32", "float16", "bfloat16")
 TEACHER_KEYS = ("config", "model", "checkpoint", "mode", "dtype", "trust")
 
 
@@ -33,11 +33,14 @@ def build_teacher(name: str, cfg: Mapping[str, Any]) -> FrozenTeacher:
         model_cfg = teacher_model_config(name, cfg)
     model = MODELS.build(without_pretrained(model_cfg))
     if cfg.get("checkpoint") is not None:
-        state = state_dict_of(read_checkpoint(cfg["checkpoint"], cfg.get("trust", False)))
+        state = state_dict_of(read_checkpoint(cfg["checkpoint"], cfg.get("trust", False)), model.state_dict())
         load_strictly(model, state, f"checkpoint {cfg['checkpoint']} of teacher {name!r}")
     elif "checkpoint" not in cfg:
         raise ConfigError(f"teacher {name!r} has no checkpoint; name one (checkpoint=None means: keep it random)")
     dtype = cfg.get("dtype")
+    if dtype not in (None, *DTYPES):
+        hint = did_you_mean(str(dtype), DTYPES)
+        raise ConfigError(f"teacher {name!r}: expected dtype None, {', '.join(DTYPES)} but found {dtype!r}{hint}")
     return FrozenTeacher(model, name, cfg.get("mode", "eval"), getattr(torch, dtype) if dtype else None)
 
 
@@ -45,23 +48,28 @@ def teacher_model_config(name: str, cfg: Mapping[str, Any]) -> dict:
     """The model config in the config file that a teacher's ``config`` names; of a Distiller, its student."""
     if "config" not in cfg:
         raise ConfigError(f"teacher {name!r} needs config= (a config file) or model= (a model config)")
-    if not Path(cfg["config"]).is_file():
-        raise ConfigError(f"teacher {name!r}: expected a config file at {cfg['config']} but found none")
-    loaded = Config.fromfile(cfg["config"])
+    loaded = read_config(cfg["config"])
+    if "model" not in loaded:
+        raise ConfigError(f"teacher {name!r}: expected a config with a model at {cfg['config']} but found none in it")
     init_default_scope(loaded.get("default_scope", "mmengine"))
     model = loaded.model
-    return model.student if model.type == "Distiller" else model
+    return model.student if model.get("type") == "Distiller" else model
 
 
 def without_pretrained(model_cfg: Any) -> Any:
     """A copy of a model config that fetches nothing: ``pretrained`` and ``Pretrained`` init_cfgs are None."""
     if isinstance(model_cfg, Mapping):
-        if model_cfg.get("type") == "Pretrained":
+        if _is_pretrained(model_cfg):
             return None
-        return {k: None if k == "pretrained" else without_pretrained(v) for k, v in model_cfg.items()}
+        kept = {k: None if k == "pretrained" else without_pretrained(v) for k, v in model_cfg.items()}
+        return type(model_cfg)(kept)
     if isinstance(model_cfg, (list, tuple)):
-        return type(model_cfg)(without_pretrained(item) for item in model_cfg)
+        return type(model_cfg)(without_pretrained(item) for item in model_cfg if not _is_pretrained(item))
     return model_cfg
+
+
+def _is_pretrained(cfg: Any) -> bool:
+    return isinstance(cfg, Mapping) and cfg.get("type") == "Pretrained"
 
 
 def input_conversion(student: nn.Module, teacher: nn.Module) -> Callable[[Tensor], Tensor] | None:

@@ -77,12 +77,22 @@ def tensor_arguments(loss: Callable) -> list[str]:
         given = set(call.keywords)
         return [name for name in tensor_arguments(call.func) if name not in given]
     names = []
-    for name, parameter in inspect.signature(call).parameters.items():
+    for name, parameter in _parameters(call).items():
         if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         if parameter.default is parameter.empty or "Tensor" in str(parameter.annotation):
             names.append(name)
     return names
+
+
+def _parameters(call: Callable) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(call).parameters
+    except ValueError as error:
+        raise ConfigError(
+            f"cannot read the arguments of {loss_label(call)}, which is not written in Python; "
+            f"wrap it in a function(student, teacher)"
+        ) from error
 
 
 def _is_module_class(loss: Callable) -> bool:
@@ -92,7 +102,7 @@ def _is_module_class(loss: Callable) -> bool:
 def required_arguments(loss: Callable) -> list[str]:
     """Those of `tensor_arguments` that have no default."""
     call = loss.forward if isinstance(loss, nn.Module) else loss
-    parameters = inspect.signature(call).parameters
+    parameters = _parameters(call)
     return [name for name in tensor_arguments(loss) if parameters[name].default is inspect.Parameter.empty]
 
 
@@ -109,9 +119,12 @@ class LossTerm(nn.Module):
         self.adapter: nn.Module = nn.Identity()
         models = {argument: source.model for argument, source in spec.sources.items()}
         self._student_argument = next((a for a, model in models.items() if model == STUDENT), None)
-        self._teacher_arguments = [a for a, model in models.items() if model not in (STUDENT, GROUND_TRUTH)]
         self._levelled = [a for a, model in models.items() if model != GROUND_TRUTH]
+        teachers = [a for a in self._levelled if models[a] != STUDENT]
+        # In self-distillation a deeper part of the student takes the teacher's place.
+        self._teacher_arguments = teachers or [a for a in self._levelled if a != self._student_argument]
         self.rows: list[tuple[str, ...]] = []
+        self._built = False
 
     @property
     def adapter_kind(self) -> str | None:
@@ -137,10 +150,12 @@ class LossTerm(nn.Module):
                 for s, t in zip(student, teacher, strict=True)
             ]
             self.adapter = adapters[0] if len(adapters) == 1 else nn.ModuleList(adapters)
+        self._built = True
         self._describe(arguments)
 
     def _describe(self, arguments: Mapping[str, Any]) -> None:
         label = loss_label(self.spec.loss)
+        self.rows = []
         for position, (argument, source) in enumerate(self.spec.sources.items()):
             shapes = ", ".join(_shape(value) for value in _levels(arguments[argument]))
             adapter = describe_adapter(self.adapter) if argument == self._student_argument else "-"
@@ -186,17 +201,40 @@ class LossTerm(nn.Module):
         student = arguments.get(self._student_argument)
         if isinstance(student, Tensor):
             student = arguments[self._student_argument] = adapter(student)
-            for argument in self._teacher_arguments if self.spec.resize else ():
+            for argument in self._teacher_arguments:
                 if isinstance(arguments[argument], Tensor):
-                    arguments[argument] = resize_to_student(arguments[argument], student)
+                    arguments[argument] = self._fit(arguments[argument], student)
         try:
             result = self.spec.loss(**arguments)
-        except ValueError as error:
-            sources = ", ".join(f"{a}={s}" for a, s in self.spec.sources.items())
-            raise ConfigError(f"loss {self.spec.name!r} ({sources}): {error}") from error
+        except (ValueError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not self._shapes_differ(arguments):
+                raise
+            raise ConfigError(f"loss {self.spec.name!r} ({self._shown(arguments)}): {error}") from error
         if isinstance(result, Mapping):
             return {f"loss_{self.spec.name}_{key.removeprefix('loss_')}": v for key, v in result.items()}
         return {f"loss_{self.spec.name}": result}
+
+    def _fit(self, teacher: Tensor, student: Tensor) -> Tensor:
+        """The teacher's tensor on the student's grid, and in no lower a precision than the student's."""
+        if self.spec.resize:
+            teacher = resize_to_student(teacher, student)
+        if not self._built and self.adapter_kind is not None and student.shape != teacher.shape:
+            raise ConfigError(
+                f"loss {self.spec.name!r}: expected tensors of one shape but found {tuple(student.shape)} of the "
+                f"student and {tuple(teacher.shape)} of the teacher; give an example input (distill(…, example=x)) "
+                f"so that an adapter is built, or set adapter=None for a loss that takes them as they are"
+            )
+        both_floating = student.is_floating_point() and teacher.is_floating_point()
+        if both_floating and torch.finfo(teacher.dtype).bits < torch.finfo(student.dtype).bits:
+            teacher = teacher.to(student.dtype)
+        return teacher
+
+    def _shapes_differ(self, arguments: Mapping[str, Any]) -> bool:
+        models = [a for a in self._levelled if isinstance(arguments[a], Tensor)]
+        return len({arguments[a].shape for a in models}) > 1
+
+    def _shown(self, arguments: Mapping[str, Any]) -> str:
+        return ", ".join(f"{a}={s} {_shape(arguments[a])}" for a, s in self.spec.sources.items())
 
 
 def _levels(value: Any) -> list:

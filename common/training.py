@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import re
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
+from mmengine.dist import is_distributed, is_main_process
+from mmengine.logging import MMLogger
+from mmengine.model import is_model_wrapper
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from rich.console import Console
@@ -16,13 +22,17 @@ from common.atomic import remove_unfinished
 from common.checkpoint import read_checkpoint
 from common.distiller import Distiller
 from common.errors import CheckpointError, ConfigError
+from common.hooks import ProgressHook
 from common.teacher_config import without_pretrained
 from common.terms import TABLE_COLUMNS
+
+# What constructors raise at keys, types and values that they do not know.
+_CONFIG_ERRORS = (TypeError, KeyError, ValueError, AttributeError, AssertionError, ImportError, FileNotFoundError)
 
 
 def set_data_root(cfg: Any, root: str) -> None:
     """Point every dataset of a config, nested ones included, at another folder."""
-    if isinstance(cfg, dict):
+    if isinstance(cfg, (dict, Config)):
         if "data_root" in cfg:
             cfg["data_root"] = root
         for value in cfg.values():
@@ -37,6 +47,17 @@ def forget_pretrained(cfg: Config) -> None:
     cfg.model = without_pretrained(cfg.model)
 
 
+def use_mixed_precision(cfg: Config) -> None:
+    """Train under autocast with a scaled loss.
+
+    Raises:
+        ConfigError: without a GPU, which the engine's wrapper asks for.
+    """
+    if not torch.cuda.is_available():
+        raise ConfigError("expected a GPU for mixed precision (--amp) but found none; leave --amp out")
+    cfg.optim_wrapper.type = "AmpOptimWrapper"
+
+
 def newest_checkpoint(work_dir: str | Path) -> Path | None:
     """The checkpoint of the highest iteration or epoch in a work folder."""
     found = []
@@ -47,6 +68,18 @@ def newest_checkpoint(work_dir: str | Path) -> Path | None:
     return max(found)[1] if found else None
 
 
+class ConciseRunner(Runner):
+    """The engine's runner, which keeps its pages of environment, config and hooks to the log file."""
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        """A logger whose terminal output is single lines."""
+        logger = super().build_logger(*args, **kwargs)
+        for handler in logger.handlers:
+            if type(handler) is logging.StreamHandler:
+                handler.addFilter(lambda record: record.getMessage().count("\n") < 3)
+        return logger
+
+
 def build_runner(cfg: Config) -> Runner:
     """Build the engine's runner, and turn what its constructors raise about a config into one message.
 
@@ -54,11 +87,32 @@ def build_runner(cfg: Config) -> Runner:
         ConfigError: for a key that some part of the run does not know, or a part that can't be built.
     """
     init_default_scope(cfg.get("default_scope", "mmengine"))
+    _join_processes(cfg)
     try:
-        return Runner.from_cfg(cfg)
-    except (TypeError, KeyError, ModuleNotFoundError) as error:
+        runner = Runner.from_cfg(cfg)
+        if cfg.get("train_cfg") is not None:
+            _build_parts(runner)
+    except _CONFIG_ERRORS as error:
         message = " ".join(str(error).split())
         raise ConfigError(f"the run of {cfg.filename} cannot be built: {message}") from error
+    return runner
+
+
+def _build_parts(runner: Runner) -> None:
+    """Build what the engine leaves to `Runner.train`, in its order, so that mistakes in it show here."""
+    runner._train_loop = runner.build_train_loop(runner._train_loop)
+    runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
+    if runner._val_loop is not None:
+        runner._val_loop = runner.build_val_loop(runner._val_loop)
+
+
+def _join_processes(cfg: Config) -> None:
+    """Without GPUs, connect to the other processes here: the engine's own way asks for a GPU."""
+    if cfg.get("launcher", "none") != "pytorch" or torch.cuda.is_available() or is_distributed():
+        return
+    if "RANK" not in os.environ:
+        raise ConfigError("--launcher pytorch expects to be started by torchrun (torchrun --nproc-per-node=2 …)")
+    torch.distributed.init_process_group(backend="gloo")
 
 
 def train(cfg: Config, resume: bool = False, trust: bool = False) -> Runner:
@@ -82,10 +136,18 @@ def train(cfg: Config, resume: bool = False, trust: bool = False) -> Runner:
         raise CheckpointError(
             f"{cfg.work_dir} already holds a run; go on with it (--resume), or name another folder (--work-dir)"
         )
+    if cfg.get("load_from") and not cfg.get("resume"):
+        read_checkpoint(cfg.load_from, trust)  # the engine itself would unpickle anything
     runner = build_runner(cfg)
-    if isinstance(runner.model, Distiller) or isinstance(getattr(runner.model, "module", None), Distiller):
-        print_terms(getattr(runner.model, "module", runner.model))
-    runner.train()
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    if isinstance(model, Distiller) and is_main_process():
+        print_terms(model)
+    try:
+        runner.train()
+    finally:
+        for hook in runner.hooks:
+            if isinstance(hook, ProgressHook):
+                hook.after_train(runner)
     return runner
 
 

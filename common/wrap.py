@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from common.errors import ConfigError, did_you_mean
+from common.modes import in_eval_mode
 from common.schedules import build_weight
 from common.taps import Taps
 from common.teacher import FrozenTeacher
@@ -73,33 +74,30 @@ class DistilledModule(nn.Module):
         self.step += 1
         return Distilled(output, losses)
 
-    def _values(self, args, kwargs, target, targets) -> tuple[Any, dict[str, dict[str, Any]]]:
-        with self._taps[STUDENT].capture() as student:
-            output = self.student(*args, **kwargs)
-        values = {STUDENT: {**student, OUTPUT: output}, GROUND_TRUTH: {"target": target, **(targets or {})}}
+    def _values(self, args, kwargs, target, targets, everything=False) -> tuple[Any, dict[str, dict[str, Any]]]:
+        values = {GROUND_TRUTH: {"target": target, **(targets or {})}}
         if target is None:
             values[GROUND_TRUTH].pop("target")
-        if TEACHER in self.terms.models(self.step):
+        # The teacher first: its activations are gone before the student's, which live until backward, are made.
+        if everything or TEACHER in self.terms.models(self.step):
             wants_output = OUTPUT in _names(self.terms, TEACHER)
             answer = None
             with self._taps[TEACHER].capture(stop_early=not wants_output) as teacher:
                 answer = self.teacher(*args, **kwargs)
             values[TEACHER] = {**teacher, OUTPUT: answer}
+        with self._taps[STUDENT].capture() as student:
+            output = self.student(*args, **kwargs)
+        values[STUDENT] = {**student, OUTPUT: output}
         return output, values
 
     def build(self, *args, target: Any = None, targets: Mapping[str, Any] | None = None, **kwargs) -> None:
         """Build the adapters from one example input; running statistics and the random state stay untouched."""
-        training = self.student.training
-        self.student.eval()
-        try:
-            with torch.no_grad(), torch.random.fork_rng():
-                _, values = self._values(args, kwargs, target, targets)
-                self.terms.build(_with_stand_ins(values, self.terms))
-        finally:
-            self.student.train(training)
+        with in_eval_mode(self.student), torch.no_grad(), torch.random.fork_rng():
+            _, values = self._values(args, kwargs, target, targets, everything=True)
+            self.terms.build(_with_stand_ins(values, self.terms))
 
     def _apply(self, fn, recurse: bool = True):
-        self.teacher.model._apply(fn)
+        self.teacher._apply(fn)
         return super()._apply(fn, recurse)
 
 

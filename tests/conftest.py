@@ -22,3 +22,19 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data in {folder} (set DISTILL_SHARED)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def small_camvid(tmp_path_factory) -> Path:
+    """Sixteen pictures of 64x48 in CamVid's layout; for reading only."""
+    from small_runs import write_camvid
+
+    return write_camvid(tmp_path_factory.mktemp("camvid"))
+
+
+@pytest.fixture(scope="session")
+def small_teacher(tmp_path_factory, small_camvid) -> tuple[Path, Path]:
+    """Config and checkpoint of a teacher for `small_runs.network`; for reading only."""
+    from small_runs import write_teacher
+
+    return write_teacher(tmp_path_factory.mktemp("teacher"), small_camvid)

@@ -9,7 +9,9 @@ import argparse
 import sys
 from typing import Any
 
+from common.config import read_config
 from common.errors import exit_on_user_error
+from tasks import task_of
 
 
 def parse_args(arguments: list[str] | None) -> argparse.Namespace:
@@ -23,6 +25,7 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
         "--size", type=image_size, metavar="HxW", help="image size of the ONNX file (the config's crop size)"
     )
     parser.add_argument("--labels", action="store_true", help="let the ONNX file return labels, not logits")
+    parser.add_argument("--trust-checkpoint", action="store_true", help="unpickle any object in it: this can run code")
     return parser.parse_args(arguments)
 
 
@@ -56,10 +59,12 @@ def describe(report: dict[str, Any]) -> str:
 
 @exit_on_user_error
 def main(arguments: list[str] | None = None) -> int:
+    """Run the command."""
     args = parse_args(arguments)
-    from tasks.seg.export import export_segmentor
-
-    report = export_segmentor(args.config, args.checkpoint, args.out, args.onnx, args.size, args.labels)
+    export = task_of(read_config(args.config)).export
+    report = export(
+        args.config, args.checkpoint, args.out, args.onnx, args.size, args.labels, trust=args.trust_checkpoint
+    )
     print(describe(report))
     return 0
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 import torch
 
 from common.config import read_config
 from common.errors import exit_on_user_error
-from tasks import SCOPES, task_of
+from tasks import task_of
 
 
 def parse_args(arguments: list[str] | None) -> argparse.Namespace:
@@ -35,38 +34,27 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def predict_seg(args: argparse.Namespace) -> int:
-    """Coloured overlays of a segmentation network."""
-    from tasks.seg.inference import find_images, load_networks, predict_images
-
-    images = find_images(args.inputs, skip=Path(args.out))
-    named = {"teacher": tuple(args.teacher)} if args.teacher else {}
-    named["student" if args.teacher else "network"] = (args.config, args.checkpoint)
-    networks = load_networks(named, args.device, args.trust_checkpoint)
-    run = predict_images(networks, images, args.out, args.opacity, args.labels)
-    if run.images:
-        print(
-            f"{run.images} images at {run.images / run.seconds:.1f} images/s "
-            f"({1e3 * run.network_seconds / run.images:.0f} ms per image in the network); results in {args.out}"
-        )
-    if run.skipped:
-        reasons = "\n".join(f"  {reason}" for reason in run.skipped.values())
-        print(f"error: {len(run.skipped)} of {len(images)} files were skipped:\n{reasons}", file=sys.stderr)
-        return 1
-    return 0
-
-
-PREDICTORS = {"seg": predict_seg}
-
-
 @exit_on_user_error
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     args = parse_args(arguments)
-    cfg = read_config(args.config)
-    task_of(cfg)
-    args.device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    return PREDICTORS[SCOPES[cfg.default_scope]](args)
+    networks = {"teacher": tuple(args.teacher)} if args.teacher else {}
+    networks["student" if args.teacher else "network"] = (args.config, args.checkpoint)
+    done, skipped = task_of(read_config(args.config)).predict(
+        networks,
+        args.inputs,
+        args.out,
+        device=args.device or ("cuda" if torch.cuda.is_available() else "cpu"),
+        opacity=args.opacity,
+        labels=args.labels,
+        trust=args.trust_checkpoint,
+    )
+    print(done)
+    if skipped:
+        print(
+            f"error: {len(skipped)} files were skipped:\n" + "\n".join(f"  {why}" for why in skipped), file=sys.stderr
+        )
+    return 1 if skipped else 0
 
 
 if __name__ == "__main__":

@@ -13,9 +13,10 @@ import sys
 
 from mmengine.config import DictAction
 
+from common.atomic import atomic_write
 from common.config import check_keys, prepare_run, read_config
 from common.errors import exit_on_user_error
-from common.training import forget_pretrained, set_data_root, train
+from common.training import forget_pretrained, set_data_root, train, use_mixed_precision
 from tasks import task_of
 
 
@@ -52,11 +53,12 @@ def main(argv: list[str] | None = None) -> None:
     if args.no_pretrained:
         forget_pretrained(cfg)
     if args.amp:
-        cfg.optim_wrapper.type = "AmpOptimWrapper"
+        use_mixed_precision(cfg)
     cfg.launcher = args.launcher
     os.environ.setdefault("LOCAL_RANK", "0")
     if args.write_config:
-        cfg.dump(args.write_config)
+        with atomic_write(args.write_config, "w") as file:
+            file.write(cfg.pretty_text)
         print(f"wrote {args.write_config}")
         return
     task.check_data(cfg)

@@ -17,7 +17,9 @@ model = dict(
             teacher="logits",
             target="gt_sem_seg",
             body_weight=20.0,  # as on Cityscapes: see bpkd_deeplab.py
-            edge_weight=50.0,
+            # ours: with the paper's 50 the edge term drowns the labels in runs this short (300 iterations on
+            # generated scenes, one seed, mIoU on val: 19.8 with 50, 34.8 with 5, 28.7 for the student alone)
+            edge_weight=5.0,
             alpha=2.0,
             temperature=1.0,
             width=7,

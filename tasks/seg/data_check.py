@@ -21,11 +21,11 @@ class Source(NamedTuple):
 SOURCES = {
     "CityscapesDataset": Source(
         "https://www.cityscapes-dataset.com (free registration): leftImg8bit_trainvaltest.zip, gtFine_trainvaltest.zip",
-        "python data_prep/seg/cityscapes.py --source FOLDER_OF_THE_DOWNLOADS --out {root}",
+        "put both files into {root}, then: python data_prep/seg/cityscapes.py {root}",
     ),
     "CamVidDataset": Source(
         "CamVid in SegNet's layout, or the original 32-class download",
-        "python data_prep/seg/camvid.py --source FOLDER_OF_THE_DOWNLOAD --out {root}",
+        "python data_prep/seg/camvid.py FOLDER_OF_THE_DOWNLOAD --out {root}",
     ),
 }
 GENERATED = Source("nothing to download: it is generated", "python data_prep/seg/synthetic.py --out {root}")

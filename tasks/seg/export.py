@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from common.atomic import atomic_write
 from common.errors import ConfigError
 from common.export import export_onnx, export_student
+from common.teacher_config import without_pretrained
 from tasks.seg.models import load_segmentor
 
 PLAIN_PACKAGES = ("mmseg", "mmcv", "mmengine", "mmdet", "mmpretrain", "torch", "torchvision", "timm")
@@ -112,12 +113,7 @@ def plain_config(cfg: Config, dataset_meta: dict[str, Any]) -> tuple[Config, lis
         is derived from a transform of theirs becomes that transform. A dataset that mmseg does not have is
         replaced by a ``BaseSegDataset`` without files.
     """
-    model = cfg.model
-    if model.type == "Distiller":
-        preprocessor = model.get("data_preprocessor")
-        model = model.student
-        if preprocessor is not None:
-            model.setdefault("data_preprocessor", preprocessor)
+    model = cfg.model.student if cfg.model.type == "Distiller" else cfg.model
     loader, own_dataset = _test_loader(cfg)
     steps = loader["dataset"].get("pipeline") or cfg.get("test_pipeline") or []
     plain_steps = [_plain_step(step) for step in steps]
@@ -132,7 +128,7 @@ def plain_config(cfg: Config, dataset_meta: dict[str, Any]) -> tuple[Config, lis
     loader["dataset"]["pipeline"] = pipeline
     content = {
         "default_scope": "mmseg",
-        "model": _without_initialisation(model.to_dict()),
+        "model": without_pretrained(model.to_dict()),  # the weights come from the checkpoint
         "test_pipeline": pipeline,
         "test_dataloader": loader,
         "test_cfg": {"type": "TestLoop"},
@@ -170,17 +166,6 @@ def _is_plain(registry: Registry, name: str | type) -> bool:
     return found is not None and found.__module__.split(".")[0] in PLAIN_PACKAGES
 
 
-def _without_initialisation(value: Any) -> Any:
-    """The weights come from the checkpoint: nothing in the config may ask for others."""
-    if isinstance(value, dict):
-        return {
-            key: _without_initialisation(entry) for key, entry in value.items() if key not in ("pretrained", "init_cfg")
-        }
-    if isinstance(value, (list, tuple)):
-        return type(value)(map(_without_initialisation, value))
-    return value
-
-
 def export_segmentor(
     config: str | Path,
     checkpoint: str | Path,
@@ -188,6 +173,7 @@ def export_segmentor(
     onnx: str | Path | None = None,
     size: Sequence[int] | None = None,
     labels: bool = False,
+    trust: bool = False,
 ) -> dict[str, Any]:
     """Write a student as a plain checkpoint with its mmseg config beside it, and as ONNX if asked for.
 
@@ -198,6 +184,7 @@ def export_segmentor(
         onnx: the ONNX file, without which none is written.
         size: height and width of the ONNX file's images; None takes the config's crop size.
         labels: let the ONNX file return labels instead of logits.
+        trust: unpickle any object in the checkpoint.
 
     Returns:
         'checkpoint' and 'config' (paths; 'config' is None for a student with modules that mmseg lacks, which
@@ -214,7 +201,7 @@ def export_segmentor(
         raise ConfigError(
             f"expected a new file such as student.pth but found {out}; its config is written beside it as .py"
         )
-    model, cfg = load_segmentor(config, checkpoint, "cpu")
+    model, cfg = load_segmentor(config, checkpoint, "cpu", trust=trust)
     size = _image_size(model, size, config) if onnx else None
     foreign = foreign_modules(model)
     plain, left_out = plain_config(cfg, model.dataset_meta)
@@ -223,7 +210,7 @@ def export_segmentor(
         meta["cfg"] = plain.pretty_text
         with atomic_write(out.with_suffix(".py"), "w") as file:
             file.write(plain.pretty_text)
-    export_student(checkpoint, out, model, meta)
+    export_student(checkpoint, out, model, meta, trust)
     return {
         "checkpoint": str(out),
         "config": None if foreign else str(out.with_suffix(".py")),

@@ -7,6 +7,7 @@ from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
+from common.config import CONVENTIONAL_KEYS, RUNNER_KEYS
 from common.errors import ConfigError, did_you_mean
 from common.teacher_config import teacher_model_config
 
@@ -55,6 +56,8 @@ def distilled_config(cfg: Config, teacher: str, checkpoint: str, method: str) ->
     taps = {"student": logits_path(cfg.model), "teacher": logits_path(teacher_model)}
     _same_classes(cfg.model, teacher_model, teacher)
     out = cfg.copy()
+    for key in [k for k in out if k not in RUNNER_KEYS and k not in CONVENTIONAL_KEYS]:
+        out.pop(key)  # values that the config keeps for itself, already where they are used
     out.model = ConfigDict(
         type="Distiller",
         student=cfg.model,

@@ -6,13 +6,15 @@ import torch
 from conftest import ROOT
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import init_default_scope
+from mmseg.apis import inference_model
 from mmseg.registry import MODELS
 from PIL import Image
 
 from common.errors import DataError
 from common.palettes import CAMVID_PALETTE
 from common.report import write_png
-from tasks.seg.inference import find_images
+from tasks.seg.inference import find_images, predict_labels, prediction_pipeline, read_image
+from tasks.seg.models import load_segmentor
 
 predict = runpy.run_path(str(ROOT / "tools" / "predict.py"))["main"]
 
@@ -106,6 +108,22 @@ def test_teacher_stands_left_of_the_student_and_the_labels_are_the_students(make
     middles = picture[picture.shape[0] * 2 // 3, [picture.shape[1] * third // 6 for third in (1, 3, 5)]]
     np.testing.assert_array_equal(middles, [[0, 100, 200], CAMVID_PALETTE[3], CAMVID_PALETTE[8]])
     assert set(np.unique(read(out / "labels" / "a.png"))) == {8}
+
+
+def test_labels_agree_with_mmsegs_own_inference(make_network, tmp_path):
+    torch.manual_seed(1)
+    config, checkpoint = make_network(0)
+    model, cfg = load_segmentor(config, checkpoint, "cpu")
+    torch.nn.init.normal_(model.decode_head.conv_seg.weight)
+    torch.nn.init.zeros_(model.decode_head.conv_seg.bias)
+    picture = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8).repeat(4, 0).repeat(4, 1)
+    write_png(tmp_path / "a.png", (picture // (1, 2, 4)).astype(np.uint8))
+    ours = predict_labels(model, prediction_pipeline(cfg), read_image(tmp_path / "a.png"))
+    cfg.test_pipeline = [step for step in cfg.test_dataloader.dataset.pipeline if "Annotations" not in step.type]
+    model.cfg = cfg
+    theirs = inference_model(model, str(tmp_path / "a.png")).pred_sem_seg.data[0].numpy()
+    np.testing.assert_array_equal(ours, theirs)
+    assert len(np.unique(ours)) > 1
 
 
 def test_unreadable_files_are_listed_at_the_end_and_the_others_predicted(make_network, images, tmp_path, capsys):

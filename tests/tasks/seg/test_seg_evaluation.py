@@ -54,6 +54,7 @@ class Scenes:
 
     def __init__(self, folder, label_size=SIZE, count=4, labelled=True):
         self.count, self.labelled, self.label_size = count, labelled, label_size
+        self.asked = []
         self.paths = [folder / f"scène {index}.png" for index in range(count)]
         for index, path in enumerate(self.paths):
             write_png(path, overlay(np.full((*SIZE, 3), 90, np.uint8), scene(4 * index), PALETTE, 0.3))
@@ -62,6 +63,7 @@ class Scenes:
         return self.count
 
     def __getitem__(self, index):
+        self.asked.append(index)
         target = scene(4 * index)[: self.label_size[0], : self.label_size[1]]
         sample = SegDataSample(metainfo={"img_path": str(self.paths[index]), "ori_shape": SIZE, "shift": 4 * index})
         if self.labelled:
@@ -248,19 +250,20 @@ def test_report_holds_all_files_and_the_pictures_of_the_limited_frames(tmp_path)
     data = Scenes(tmp_path)
     networks = {"plain": (Shifted(3), data), "bpkd": (Shifted(0), data)}
     evaluations = {name: evaluate(model, data, "cpu", 2, name) for name, (model, _) in networks.items()}
-    page = write_evaluation(evaluations, networks, tmp_path / "out", {"date": "today"}, pictures=1, limit=2)
+    data.asked.clear()
+    page = write_evaluation(evaluations, networks, tmp_path / "out", {"date": "today"}, pictures=2, limit=2)
+    assert set(data.asked) == {0, 2}
     names = sorted(path.relative_to(page.parent).as_posix() for path in page.parent.rglob("*.*"))
     pictures = [name for name in names if name.startswith("pictures/")]
     assert set(names) - set(pictures) == {
         "boundary_f.png", "evaluation.json", "index.html", "per_class.csv", "trimap.png"
     }  # fmt: skip
-    assert len(pictures) == 2
-    assert all("scène 0" in name or "scène 2" in name for name in pictures)
+    assert len(pictures) == 4
     record = json.loads((page.parent / "evaluation.json").read_text(encoding="utf-8"))
     assert record["provenance"] == {"date": "today"}
     assert record["networks"]["bpkd"]["scores"]["mIoU"] == pytest.approx(100)
     assert len(record["networks"]["plain"]["frames"]) == 2
-    assert page.read_text(encoding="utf-8").count("data:image/png;base64,") == 4
+    assert page.read_text(encoding="utf-8").count("data:image/png;base64,") == 6
 
 
 def test_an_evaluation_without_time_has_no_throughput():

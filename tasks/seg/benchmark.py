@@ -1,0 +1,128 @@
+"""What distilling a segmentation network costs, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmengine.config import Config
+from mmengine.model import BaseModel
+from mmengine.model.utils import revert_sync_batchnorm
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.structures import PixelData
+from mmseg.structures import SegDataSample
+
+import tasks.seg  # noqa: F401  (registers mmseg's networks and ours)
+from common.benchmark import LOSS, STEP, STUDENT_STEP, TEACHER_FORWARD, Comparison, Options, loss_alone
+from common.config import read_config
+from common.report import portable_path
+from common.teacher import FrozenTeacher
+from common.teacher_config import teacher_model_config, without_pretrained
+from common.terms import check_finite
+from common.training import forget_pretrained
+from tasks.seg.methods import distilled_config
+
+
+def segmentation(options: Options, student: str, teacher: str, methods: Sequence[str]) -> Comparison:
+    """A plain step of a student, its teacher's forward pass, and a distillation step by each method.
+
+    A step is what a run of the engine does with a batch of raw images: normalising, forward with mmseg's own losses
+    and accuracy, backward, optimiser, and the check for finite losses. Weights are random and the learning rate
+    is 0, so that every round computes the same.
+
+    Args:
+        options: size, batch and device.
+        student: config of the student alone.
+        teacher: config of the teacher.
+        methods: keys of `tasks.seg.methods.METHODS`.
+
+    Raises:
+        ConfigError: for configs that are missing or do not fit together, or an unknown method.
+    """
+    cfg = read_config(student)
+    init_default_scope(cfg.get("default_scope", "mmseg"))
+    torch.manual_seed(0)
+    forget_pretrained(cfg)
+    cfg.model.data_preprocessor.size = options.size
+    cfg.model.data_preprocessor.pop("size_divisor", None)
+    teacher_cfg = without_pretrained(teacher_model_config("teacher", {"config": teacher}))
+    models = {method: _distiller(cfg, teacher, method, options) for method in methods}
+    plain = _placed(MODELS.build(cfg.model), options)
+    frozen = FrozenTeacher(_placed(MODELS.build(teacher_cfg), options))
+
+    head = cfg.model.decode_head
+    classes = (head[-1] if isinstance(head, (list, tuple)) else head).num_classes
+    batch = street_batch(options, classes)
+    images = plain.data_preprocessor(batch, True)["inputs"]
+
+    def forward_teacher() -> None:
+        with options.autocast():
+            frozen(images, None, mode="tensor")
+
+    steps = {method: engine_step(model, cfg, batch, options) for method, model in models.items()}
+    phases = {STUDENT_STEP: engine_step(plain, cfg, batch, options), TEACHER_FORWARD: forward_teacher}
+    for method, step in steps.items():
+        phases[STEP.format(method)] = step
+        phases[LOSS.format(method)] = loss_alone(models[method].terms, step, options)
+    return Comparison(
+        phases=phases,
+        steps=[STEP.format(method) for method in methods],
+        facts={
+            "student": portable_path(student),
+            "teacher": portable_path(teacher),
+            "classes": classes,
+            "student_parameters": sum(p.numel() for p in plain.parameters()),
+            "teacher_parameters": sum(p.numel() for p in frozen.model.parameters()),
+        },
+    )
+
+
+def _distiller(cfg: Config, teacher: str, method: str, options: Options) -> BaseModel:
+    distilled = distilled_config(cfg, teacher, "", method)
+    distilled.model.teachers.teacher.update(checkpoint=None, dtype=options.teacher_dtype)
+    model = MODELS.build(distilled.model)
+    if options.compile:
+        model.teachers["teacher"].model.backbone.compile()
+    return _placed(model, options)
+
+
+def _placed(model: BaseModel, options: Options) -> BaseModel:
+    # As the engine does in a run of one process. Taps sit in heads, so that a backbone can be compiled alone.
+    model = options.place(revert_sync_batchnorm(model)).train()
+    if options.compile:
+        getattr(model, "student", model).backbone.compile()
+    return model
+
+
+def street_batch(options: Options, classes: int) -> dict[str, Any]:
+    """Raw random images with labels in blocks of 32 pixels, some of them ignored, as a data loader gives them."""
+    height, width = options.size
+    generator = torch.Generator().manual_seed(0)
+    inputs, samples = [], []
+    for _ in range(options.batch):
+        image = torch.randint(256, (3, height, width), generator=generator, dtype=torch.uint8)
+        blocks = torch.randint(classes + 1, (1, 1, -(-height // 32), -(-width // 32)), generator=generator)
+        blocks = torch.where(blocks == classes, 255, blocks).float()
+        labels = F.interpolate(blocks, scale_factor=32.0, mode="nearest")[0, :, :height, :width].long()
+        sample = SegDataSample(gt_sem_seg=PixelData(data=labels))
+        sample.set_metainfo({"img_shape": options.size, "ori_shape": options.size, "pad_shape": options.size})
+        inputs.append(image.to(options.device))
+        samples.append(sample.to(options.device))
+    return {"inputs": inputs, "data_samples": samples}
+
+
+def engine_step(model: BaseModel, cfg: Config, batch: dict[str, Any], options: Options) -> Callable[[], object]:
+    """One training iteration of the engine on ``batch``, with the config's optimiser."""
+    settings = cfg.optim_wrapper.copy()
+    settings.optimizer = {**settings.optimizer, "lr": 0.0}
+    if options.amp:
+        settings.type = "AmpOptimWrapper"
+    optimizer = build_optim_wrapper(model, settings)
+
+    def step() -> None:
+        check_finite(model.train_step(batch, optim_wrapper=optimizer), step=0)
+
+    return step

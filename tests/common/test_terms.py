@@ -1,0 +1,315 @@
+"""Losses bound by name: where their arguments come from, adapters, weights, and what does not fit."""
+
+import functools
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from common.binding import read_tap_paths, read_term
+from common.errors import ConfigError
+from common.losses import BPKDLoss, KDLoss, kd_loss
+from common.registry import LOSSES
+from common.schedules import build_weight
+from common.terms import (
+    DistillationTerms,
+    LossTerm,
+    NonFiniteLossError,
+    Source,
+    TermSpec,
+    check_finite,
+    required_arguments,
+    tensor_arguments,
+)
+
+
+def spec(loss=F.mse_loss, arguments=("input", "target"), tap="map", name="mse", **options):
+    sources = {arguments[0]: Source("student", tap), arguments[1]: Source("teacher", tap)}
+    return TermSpec(name, loss, sources, **options)
+
+
+def values(student, teacher, **truth):
+    return {"student": {"map": student}, "teacher": {"map": teacher}, "gt": truth}
+
+
+def built(student, teacher, **options):
+    term = LossTerm(spec(**options))
+    term.build(values(student, teacher))
+    return term
+
+
+@pytest.mark.parametrize(
+    ("loss", "tensors", "required"),
+    [
+        (F.mse_loss, ["input", "target", "weight"], ["input", "target"]),
+        (nn.MSELoss(), ["input", "target"], ["input", "target"]),
+        (kd_loss, ["student", "teacher", "target"], ["student", "teacher"]),
+        (KDLoss(), ["student", "teacher", "target"], ["student", "teacher"]),
+        (functools.partial(kd_loss, temperature=2.0), ["student", "teacher", "target"], ["student", "teacher"]),
+        (BPKDLoss(), ["student", "teacher", "target"], ["student", "teacher", "target"]),
+        (lambda s, t: s - t, ["s", "t"], ["s", "t"]),
+    ],
+)
+def test_tensor_arguments_are_read_from_the_signature(loss, tensors, required):
+    assert tensor_arguments(loss) == tensors
+    assert required_arguments(loss) == required
+
+
+def test_function_without_a_python_signature_is_refused_with_advice():
+    with pytest.raises(ConfigError, match=r"arguments of dist, .*wrap it in a function\(student, teacher\)"):
+        tensor_arguments(torch.dist)
+
+
+def test_adapter_is_built_from_the_shapes_and_gets_gradient():
+    term = built(torch.zeros(2, 4, 5, 5), torch.zeros(2, 8, 9, 9))
+    student, teacher = torch.randn(2, 4, 5, 5), torch.randn(2, 8, 9, 9)
+    loss = term(values(student, teacher), step=0)["loss_mse"]
+    resized = F.interpolate(teacher, size=(5, 5), mode="bilinear")
+    torch.testing.assert_close(loss, F.mse_loss(term.adapter(student), resized))
+    loss.backward()
+    assert term.adapter.weight.grad.abs().sum() > 0
+
+
+def test_every_level_of_a_pyramid_has_its_adapter_with_gradient():
+    student = [torch.randn(2, 4, size, size) for size in (8, 4, 2)]
+    teacher = [
+        torch.randn(2, width, 2 * s.shape[2], 2 * s.shape[3]) for s, width in zip(student, (8, 4, 16), strict=True)
+    ]
+    term = built(student, teacher)
+    assert term.rows[0][2] == "conv1x1 4->8, -, conv1x1 4->16"
+    loss = term(values(student, teacher), step=0)["loss_mse"]
+    expected = sum(
+        F.mse_loss(adapter(s), F.interpolate(t, size=s.shape[2:], mode="bilinear"))
+        for adapter, s, t in zip(term.adapter, student, teacher, strict=True)
+    )
+    torch.testing.assert_close(loss, expected)
+    loss.backward()
+    assert all(parameter.grad.abs().sum() > 0 for parameter in term.parameters())
+
+
+def test_pyramids_of_different_depth_do_not_fit():
+    with pytest.raises(ConfigError, match=r"as many student as teacher levels but found 2 and 3"):
+        built([torch.zeros(1, 2, 4, 4)] * 2, [torch.zeros(1, 2, 4, 4)] * 3)
+
+
+def test_loss_that_declares_no_adapter_gets_none():
+    term = built(torch.zeros(2, 3), torch.zeros(2, 5), loss=kd_loss, arguments=("student", "teacher"), name="kd")
+    assert isinstance(term.adapter, nn.Identity)
+    with pytest.raises(ConfigError, match=r"loss 'kd' \(student=student.map 2x3, teacher=teacher.map 2x5\): expected"):
+        term(values(torch.zeros(2, 3), torch.zeros(2, 5)), step=0)
+
+
+def test_adapter_can_be_forced_on_a_loss_that_declares_none():
+    term = built(torch.zeros(2, 3), torch.zeros(2, 5), loss=kd_loss, arguments=("student", "teacher"), adapter="auto")
+    assert isinstance(term.adapter, nn.Linear)
+
+
+def test_loss_module_with_parameters_is_trained_too():
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(torch.ones(()))
+
+        def forward(self, student: Tensor, teacher: Tensor):
+            return (self.scale * (student - teacher)).square().mean()
+
+    terms = DistillationTerms([spec(Scaled(), ("student", "teacher"), name="scaled")])
+    assert [name for name, _ in terms.named_parameters()] == ["scaled.loss.scale"]
+
+
+def test_parts_of_a_loss_are_weighted_and_named_each():
+    def parts(s, t):
+        return {"loss_body": (s - t).sum(), "edge": (s + t).sum()}
+
+    term = LossTerm(spec(parts, ("s", "t"), name="bpkd", weight=build_weight(2)))
+    losses = term(values(torch.full((1,), 3.0), torch.ones(1)), step=0)
+    assert {key: value.item() for key, value in losses.items()} == {"loss_bpkd_body": 4.0, "loss_bpkd_edge": 8.0}
+
+
+def test_weight_follows_the_step():
+    schedule = build_weight({"type": "linear_warmup", "value": 4.0, "steps": 4})
+    term = LossTerm(spec(weight=schedule))
+    assert [term(values(torch.ones(1), torch.zeros(1)), step)["loss_mse"].item() for step in range(5)] == [
+        0,
+        1,
+        2,
+        3,
+        4,
+    ]
+
+
+def test_term_of_weight_zero_is_not_computed_and_asks_no_model():
+    def broken(student, teacher):
+        raise AssertionError
+
+    stop = build_weight({"type": "stop_after", "value": 1.0, "steps": 2})
+    terms = DistillationTerms([spec(broken, ("student", "teacher"), weight=stop)])
+    assert terms.models(1) == {"student", "teacher"}
+    assert terms.models(2) == set()
+    assert terms({}, step=2) == {}
+
+
+def test_ground_truth_that_is_not_there_lists_what_is():
+    term = LossTerm(
+        TermSpec("ce", F.cross_entropy, {"input": Source("student", "map"), "target": Source("gt", "gt_sem_segs")})
+    )
+    with pytest.raises(ConfigError, match=r"'ce': target='gt.gt_sem_segs' is not there; gt offers gt_sem_seg; did you"):
+        term(values(torch.zeros(1, 2), None, gt_sem_seg=torch.zeros(1)), step=0)
+
+
+def test_without_an_example_different_widths_are_an_error_that_names_both():
+    term = LossTerm(spec())
+    with pytest.raises(
+        ConfigError, match=r"\(2, 4, 5, 5\) of the student and \(2, 8, 5, 5\) of the teacher; .*example"
+    ):
+        term(values(torch.zeros(2, 4, 5, 5), torch.zeros(2, 8, 5, 5)), step=0)
+
+
+def test_widths_that_would_broadcast_are_an_error_too():
+    with pytest.raises(ConfigError, match=r"\(2, 1\) of the student and \(2, 8\)"):
+        LossTerm(spec())(values(torch.zeros(2, 1), torch.zeros(2, 8)), step=0)
+
+
+def test_loss_on_relations_takes_different_widths_with_adapter_none():
+    def gram(student, teacher):
+        return (student @ student.T - teacher @ teacher.T).square().mean()
+
+    term = LossTerm(spec(gram, ("student", "teacher"), adapter=None))
+    assert term(values(torch.zeros(2, 4), torch.ones(2, 8)), step=0)["loss_mse"] == 64
+
+
+def test_torchs_own_complaint_about_shapes_names_the_loss():
+    term = LossTerm(spec(adapter=None))
+    with pytest.raises(ConfigError, match=r"loss 'mse' \(input=student.map 2x4, target=teacher.map 2x8\): .*size"):
+        term(values(torch.zeros(2, 4), torch.zeros(2, 8)), step=0)
+
+
+def test_other_errors_of_a_loss_pass_as_they_are():
+    def fails(student, teacher):
+        raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError, match=r"^out of memory$"):
+        LossTerm(spec(fails, ("student", "teacher")))(values(torch.zeros(1), torch.zeros(1)), step=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_teacher_against_a_full_student_has_a_full_gradient(dtype):
+    student = torch.ones(3, requires_grad=True)
+    LossTerm(spec())(values(student, torch.zeros(3, dtype=dtype)), step=0)["loss_mse"].backward()
+    torch.testing.assert_close(student.grad, torch.full((3,), 2 / 3))
+
+
+def test_table_has_a_row_per_argument():
+    terms = DistillationTerms(
+        [
+            TermSpec(
+                "bpkd",
+                BPKDLoss(),
+                {
+                    "student": Source("student", "map"),
+                    "teacher": Source("teacher", "map"),
+                    "target": Source("gt", "labels"),
+                },
+                build_weight({"type": "stop_after", "value": 2, "steps": 9}),
+            ),
+            spec(name="fit"),
+        ]
+    )
+    terms.build(values(torch.zeros(2, 4, 5, 5), torch.zeros(2, 8, 9, 9), labels=torch.zeros(2, 20, 20)))
+    expected = [
+        ("student = student.map", "2x4x5x5", "-", "BPKDLoss", "2 until step 9"),
+        ("teacher = teacher.map", "2x8x9x9", "-", "", ""),
+        ("target = gt.labels", "2x20x20", "-", "", ""),
+        ("input = student.map", "2x4x5x5", "conv1x1 4->8", "mse_loss", "1"),
+        ("target = teacher.map", "2x8x9x9", "-", "", ""),
+    ]
+    assert terms.table() == expected
+    terms.build(values(torch.zeros(2, 4, 5, 5), torch.zeros(2, 8, 9, 9), labels=torch.zeros(2, 20, 20)))
+    assert terms.table() == expected
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_loss_that_is_not_finite_stops_and_is_named(bad):
+    losses = {"loss": torch.tensor(bad), "decode.loss_ce": torch.tensor(1.0), "loss_kd": torch.tensor(bad)}
+    with pytest.raises(NonFiniteLossError, match=f"^loss_kd became {bad} at step 7; lower the learning rate"):
+        check_finite(losses, 7)
+
+
+def test_finite_losses_pass():
+    check_finite({"loss": torch.tensor(1e38), "loss_kd": 0.0}, 0)
+
+
+PATHS = read_tap_paths({"logits": "head", "feat": {"student": "body", "tough": ["a", "b"]}}, ["student", "tough"])
+
+
+def read(cfg):
+    return read_term("kd", {"type": "KDLoss", "student": "logits", "teacher": "logits", **cfg}, PATHS, ["tough"])
+
+
+def test_tap_path_holds_for_every_model_or_for_each_its_own():
+    assert PATHS == {
+        "student": {"logits": ["head"], "feat": ["body"]},
+        "tough": {"logits": ["head"], "feat": ["a", "b"]},
+    }
+
+
+def test_arguments_are_bound_by_their_name_by_owner_or_to_ground_truth():
+    term = read({"teacher": "tough.logits", "target": "gt_sem_seg", "temperature": 2.0, "weight": 3})
+    assert term.sources == {
+        "student": Source("student", "logits"),
+        "teacher": Source("tough", "logits"),
+        "target": Source("gt", "gt_sem_seg"),
+    }
+    assert term.loss.temperature == 2.0
+    assert term.weight(0) == 3.0
+    assert read({}).sources["teacher"] == Source("tough", "logits")
+
+
+def test_several_teachers_need_their_names():
+    paths = read_tap_paths({"logits": "head"}, ["student", "one", "two"])
+    with pytest.raises(ConfigError, match=r"teacher='logits' leaves open whose tap; say 'student.logits'"):
+        read_term("kd", {"type": "KDLoss", "student": "logits", "teacher": "logits"}, paths, ["one", "two"])
+
+
+@pytest.mark.parametrize(
+    ("cfg", "message"),
+    [
+        ({"type": "KDLos"}, "no loss 'KDLos'; did you mean 'KDLoss'"),
+        ({"temprature": 2}, r"loss 'kd' \(KDLoss\): unknown key 'temprature'; did you mean 'temperature'"),
+        ({"wieght": 2}, "unknown key 'wieght'"),
+        ({"student": "logit"}, "student has no tap 'logit'; did you mean 'logits'"),
+        ({"teacher": "tuogh.logits"}, "no model 'tuogh' in teacher='tuogh.logits'; did you mean 'tough'"),
+        ({"target": "logits"}, "target='logits' leaves open whose tap; say 'student.logits'"),
+        ({"target": "sem_seg"}, "target='sem_seg' is neither a tap nor a gt_ name"),
+        ({"student": 3}, "expected student= to name a tap or ground truth but found 3"),
+        ({"type": "BPKDLoss"}, r"loss 'kd' \(BPKDLoss\) needs target=; name one of the taps \(feat, logits\)"),
+        ({"weight": {"type": "cosin", "value": 1, "steps": 2}}, "'kd'.* did you mean 'cosine'"),
+    ],
+)
+def test_misspelt_loss_config_names_the_key_and_the_nearest(cfg, message):
+    with pytest.raises(ConfigError, match=message):
+        read(cfg)
+
+
+def test_loss_without_type_says_so():
+    with pytest.raises(ConfigError, match=r"loss 'kd' has no type"):
+        read_term("kd", {"student": "logits"}, PATHS, ["tough"])
+
+
+@pytest.mark.parametrize(
+    ("taps", "message"),
+    [
+        ({"feat": {"teachr": "a"}}, "tap 'feat': no model 'teachr'; did you mean 'teacher'"),
+        ({"a.b": "c"}, "tap name 'a.b': expected a plain name"),
+    ],
+)
+def test_misspelt_tap_table_names_the_entry(taps, message):
+    with pytest.raises(ConfigError, match=message):
+        read_tap_paths(taps, ["student", "teacher"])
+
+
+def test_every_registered_loss_takes_student_and_teacher():
+    assert {"KDLoss", "CWDLoss", "BPKDLoss", "kd_loss", "cwd_loss", "bpkd_loss"} <= set(LOSSES.module_dict)
+    for name, loss in LOSSES.module_dict.items():
+        assert tensor_arguments(loss)[:2] == ["student", "teacher"], name

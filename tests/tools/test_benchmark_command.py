@@ -1,0 +1,53 @@
+"""The benchmark's command line."""
+
+import json
+import runpy
+
+import pytest
+import torch
+from conftest import ROOT
+
+main = runpy.run_path(str(ROOT / "tools" / "benchmark.py"))["main"]
+
+
+def test_classifier_figures_are_shown_and_written(tmp_path, capsys):
+    file = tmp_path / "figures.json"
+    arguments = ["classifier", "--mini", "--size", "32x48", "--batch", "2", "--rounds", "2", "--warmup", "0"]
+    assert main([*arguments, "--json", str(file)]) == 0
+    shown = capsys.readouterr().out
+    assert "kd step" in shown
+    assert "classifier, 32x48, batch 2, cpu" in shown
+    stored = json.loads(file.read_text())
+    assert stored["options"]["size"] == [32, 48]
+    assert stored["steps"] == ["kd step", "by hand step", "timm step"]
+    assert set(stored["provenance"]) >= {"commit", "versions", "hardware", "command", "date"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["classifier", "--methods", "cwd"], "expected method kd"),
+        (["classifier", "--mini", "--rounds", "0", "--size", "32x32"], "at least 1 round"),
+        (["seg", "--student-config", "no/such.py"], "no/such.py"),
+    ],
+)
+def test_mistakes_are_one_message_and_exit_status_2(arguments, message, capsys):
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_size_that_is_none_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(["seg", "--size", "512"])
+    assert "expected HEIGHTxWIDTH" in capsys.readouterr().err
+
+
+def test_threads_are_torchs(tmp_path):
+    before = torch.get_num_threads()
+    try:
+        file = tmp_path / "figures.json"
+        tiny = ["classifier", "--mini", "--size", "32x32", "--batch", "2", "--rounds", "1", "--warmup", "0"]
+        assert main([*tiny, "--threads", "1", "--json", str(file)]) == 0
+        assert json.loads(file.read_text())["threads"] == 1
+    finally:
+        torch.set_num_threads(before)

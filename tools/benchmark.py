@@ -1,0 +1,106 @@
+"""Time and memory of a distillation step against its floor: a plain student step and the teacher's forward pass.
+
+All phases are timed in turn within each round, and the ratio to the floor is taken within the round; medians and
+quartiles are over rounds.
+
+Examples:
+    python tools/benchmark.py classifier
+    python tools/benchmark.py seg --methods kd cwd bpkd --threads 1
+    python tools/benchmark.py seg --paper --rounds 7 --json seg_512.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from common.errors import exit_on_user_error
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """``'512x1024'`` as height and width."""
+    sides = text.lower().split("x")
+    if len(sides) != 2 or not all(side.isdigit() and int(side) > 0 for side in sides):
+        raise argparse.ArgumentTypeError(f"expected HEIGHTxWIDTH, such as 512x1024, but found {text!r}")
+    return int(sides[0]), int(sides[1])
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", nargs="?", choices=("classifier", "seg"), default="seg", help="(%(default)s)")
+    parser.add_argument("--methods", nargs="+", metavar="METHOD", help="seg: kd, cwd, bpkd (all)")
+    parser.add_argument("--size", type=image_size, metavar="HxW", help="of images (128x128; classifier 224x224)")
+    parser.add_argument("--batch", type=int, help="images per step (8; with --paper 2)")
+    parser.add_argument("--rounds", type=int, default=20, help="timed rounds (%(default)s)")
+    parser.add_argument("--warmup", type=int, default=2, help="rounds before them (%(default)s)")
+    parser.add_argument("--threads", type=int, help="of torch on the CPU (as many as torch takes)")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: time of this process alone")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (%(default)s)")
+    parser.add_argument("--mini", action="store_true", help="classifier: resnet18 as teacher, 64x64")
+    parser.add_argument("--paper", action="store_true", help="seg: the Cityscapes pair at 512x512, batch 2")
+    parser.add_argument("--student-config", metavar="FILE", help="seg: the student's config")
+    parser.add_argument("--teacher-config", metavar="FILE", help="seg: the teacher's config")
+    parser.add_argument("--amp", action="store_true", help="mixed precision (cuda)")
+    parser.add_argument("--teacher-dtype", metavar="DTYPE", help="float16 or bfloat16: the teacher's, when distilling")
+    parser.add_argument("--compile", action="store_true", help="torch.compile the networks (seg: the backbones)")
+    parser.add_argument("--channels-last", action="store_true", help="channels-last memory order")
+    parser.add_argument("--json", metavar="FILE", help="write every number to FILE")
+    return parser.parse_args(argv)
+
+
+@exit_on_user_error
+def main(argv: list[str] | None = None) -> None:
+    """Run the command."""
+    args = parse_args(argv)
+    os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # it reports that it finds no GPU, as an error
+    import torch
+
+    from common import benchmark
+    from common.errors import ConfigError
+    from common.report import provenance, track, write_json
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    options = benchmark.Options(
+        size=args.size or _default_size(args),
+        batch=(2 if args.paper else 8) if args.batch is None else args.batch,
+        device=args.device,
+        amp=args.amp,
+        teacher_dtype=args.teacher_dtype,
+        compile=args.compile,
+        channels_last=args.channels_last,
+    )
+    if args.task == "classifier":
+        if args.methods not in (None, ["kd"]):
+            raise ConfigError(f"expected method kd for the classifier but found {', '.join(args.methods)}; use seg")
+        comparison = benchmark.classifier(options, args.mini)
+    else:
+        from tasks.seg.benchmark import segmentation
+        from tasks.seg.methods import METHODS
+
+        pair = "deeplab" if args.paper else "deeplab_mini"
+        student = args.student_config or str(CONFIGS / f"seg/student_{pair}.py")
+        teacher = args.teacher_config or str(CONFIGS / f"seg/teacher_{pair}.py")
+        comparison = segmentation(options, student, teacher, args.methods or list(METHODS))
+    result = benchmark.measure(
+        comparison, options, args.rounds, args.warmup, args.clock, lambda rounds: track(rounds, "benchmark", "rounds")
+    )
+    benchmark.result_table(result, args.task).print()
+    print("floor: student step + teacher forward of the same round; peak: tensors beyond those alive before the phase")
+    if args.json:
+        write_json(args.json, {**result, "provenance": provenance()})
+
+
+def _default_size(args: argparse.Namespace) -> tuple[int, int]:
+    if args.task == "classifier":
+        return (64, 64) if args.mini else (224, 224)
+    return (512, 512) if args.paper else (128, 128)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
