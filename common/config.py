@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -96,7 +97,7 @@ def prepare_run(cfg: Config, seed: int | None = None, work_dir: str | None = Non
     Infinite samplers become `common.sampling.SeededSampler`, the training data is wrapped in `SeededDataset`, the
     hooks of `common.hooks` are added, and a work folder and a seed are set where there are none.
     """
-    cfg = cfg.copy()
+    cfg = copy.deepcopy(cfg)
     randomness = dict(cfg.get("randomness") or {})
     randomness["seed"] = seed if seed is not None else randomness.get("seed") or 0
     cfg.randomness = randomness

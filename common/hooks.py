@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import sys
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -190,5 +191,5 @@ class TeacherCheckHook(Hook):
                 loop.evaluator.process(data_samples=samples, data_batch=batch)
                 seen += len(samples)
             metrics = loop.evaluator.evaluate(seen * max(runner.world_size, 1))
-            shown = ", ".join(f"{k} {v:.2f}" for k, v in metrics.items() if isinstance(v, (int, float)))
+            shown = ", ".join(f"{k} {v:.2f}" for k, v in metrics.items() if isinstance(v, Real))
             runner.logger.info(f"teacher {name!r} on {seen} validation samples: {shown}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import re
@@ -11,9 +12,10 @@ from typing import Any
 import torch
 from mmengine.config import Config
 from mmengine.dist import is_distributed, is_main_process
+from mmengine.hooks import CheckpointHook
 from mmengine.logging import MMLogger
 from mmengine.model import is_model_wrapper
-from mmengine.registry import init_default_scope
+from mmengine.registry import OPTIMIZERS, init_default_scope
 from mmengine.runner import Runner
 from rich.console import Console
 from rich.table import Table
@@ -21,7 +23,7 @@ from rich.table import Table
 from common.atomic import remove_unfinished
 from common.checkpoint import read_checkpoint
 from common.distiller import Distiller
-from common.errors import CheckpointError, ConfigError
+from common.errors import CheckpointError, ConfigError, did_you_mean
 from common.hooks import ProgressHook
 from common.teacher_config import without_pretrained
 from common.terms import TABLE_COLUMNS
@@ -91,6 +93,7 @@ def build_runner(cfg: Config) -> Runner:
     try:
         runner = Runner.from_cfg(cfg)
         if cfg.get("train_cfg") is not None:
+            _check_names(runner)
             _build_parts(runner)
     except _CONFIG_ERRORS as error:
         message = " ".join(str(error).split())
@@ -104,6 +107,18 @@ def _build_parts(runner: Runner) -> None:
     runner.optim_wrapper = runner.build_optim_wrapper(runner.optim_wrapper)
     if runner._val_loop is not None:
         runner._val_loop = runner.build_val_loop(runner._val_loop)
+
+
+def _check_names(runner: Runner) -> None:
+    """What the engine finds out late, or says badly: an unknown optimiser, an unknown key of the checkpoint hook."""
+    optimizer = (runner.cfg.optim_wrapper.get("optimizer") or {}).get("type")
+    if isinstance(optimizer, str) and OPTIMIZERS.get(optimizer) is None:
+        raise ConfigError(f"no optimizer {optimizer!r}{did_you_mean(optimizer, OPTIMIZERS.module_dict)}")
+    known = [*inspect.signature(CheckpointHook).parameters, *inspect.signature(Runner.save_checkpoint).parameters]
+    for hook in runner.hooks:
+        for key in hook.args if isinstance(hook, CheckpointHook) else ():
+            if key not in known:
+                raise ConfigError(f"default_hooks.checkpoint: unknown key {key!r}{did_you_mean(key, known)}")
 
 
 def _join_processes(cfg: Config) -> None:
@@ -127,6 +142,8 @@ def train(cfg: Config, resume: bool = False, trust: bool = False) -> Runner:
         UserError: for anything in config, data or checkpoints that is the user's to mend.
     """
     remove_unfinished(cfg.work_dir)
+    for teacher in cfg.model.get("teachers", {}).values() if trust else ():
+        teacher["trust"] = True
     if resume:
         newest = newest_checkpoint(cfg.work_dir)
         if newest is not None:

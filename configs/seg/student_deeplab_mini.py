@@ -2,7 +2,7 @@
 _base_ = [
     "../_base_/seg/deeplabv3plus_small.py",
     "../_base_/seg/synthetic_street.py",
-    "../_base_/seg/sgd_small.py",
+    "../_base_/seg/adamw_small.py",
     "../_base_/seg/runtime.py",
 ]
 model = dict(

@@ -3,7 +3,7 @@
 _base_ = [
     "../_base_/seg/deeplabv3plus_small.py",
     "../_base_/seg/camvid_small.py",
-    "../_base_/seg/sgd_small.py",
+    "../_base_/seg/adamw_small.py",
     "../_base_/seg/runtime.py",
 ]
 model = dict(
@@ -19,8 +19,8 @@ model = dict(
     auxiliary_head=dict(in_channels=112, channels=64),
 )
 train_cfg = dict(max_iters=600, val_interval=600)
-optim_wrapper = dict(optimizer=dict(lr=0.02))
+optim_wrapper = dict(optimizer=dict(lr=0.0005))
 param_scheduler = [
-    dict(type="LinearLR", start_factor=0.1, begin=0, end=100, by_epoch=False),
-    dict(type="PolyLR", eta_min=0.0, power=0.9, begin=100, end=600, by_epoch=False),
+    dict(type="LinearLR", start_factor=0.1, begin=0, end=50, by_epoch=False),
+    dict(type="PolyLR", eta_min=0.0, power=0.9, begin=50, end=600, by_epoch=False),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,22 +42,29 @@ def check_data(cfg: Config, parts: tuple[str, ...] = ("train", "val")) -> None:
         loader = cfg.get(f"{part}_dataloader")
         if not loader:
             continue
-        dataset = loader["dataset"]
-        root = Path(dataset.get("data_root") or "")
-        prefix = dataset.get("data_prefix") or {}
-        wanted = [root / prefix["img_path"]] if prefix.get("img_path") else [root]
-        missing = [folder for folder in wanted if not folder.is_dir()]
-        if missing:
-            raise DataError(_three_lines(dataset["type"], root, missing[0], part))
+        for dataset in _innermost(loader["dataset"]):
+            root = Path(dataset.get("data_root") or "")
+            folder = root / (dataset.get("data_prefix") or {}).get("img_path", "")
+            if not folder.is_dir() or not any(folder.iterdir()):
+                raise DataError(_three_lines(dataset["type"], root, folder, part))
+
+
+def _innermost(dataset: Mapping) -> Iterator[Mapping]:
+    """The data sets inside wrappers that repeat, join or mix them."""
+    inner = dataset.get("datasets") or [dataset["dataset"]] if {"datasets", "dataset"} & set(dataset) else None
+    if inner is None:
+        yield dataset
+    for one in inner or ():
+        yield from _innermost(one)
 
 
 def _three_lines(kind: str, root: Path, missing: Path, part: str) -> str:
     source = GENERATED if "street" in root.name else SOURCES.get(kind)
+    found = "the folder is empty" if missing.is_dir() else "there is no such folder"
     if source is None:
-        return f"expected {part} images in {missing} but there is no such folder; set data_root (--data-root)"
+        return f"expected {part} images in {missing} but {found}; set data_root (--data-root)"
     lines = [
-        f"expected {kind.removesuffix('Dataset')} {part} images in {missing} but there is no such folder "
-        f"(--data-root names another)",
+        f"expected {kind.removesuffix('Dataset')} {part} images in {missing} but {found} (--data-root names another)",
         f"get it:     {source.origin}",
         f"prepare it: {source.command.format(root=root)}",
     ]

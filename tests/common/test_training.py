@@ -168,15 +168,15 @@ def test_checkpoint_with_code_in_it_does_not_run_it(run, tmp_path, way):
         ({"model.backbone.dept": 18}, "unexpected keyword argument 'dept'"),
         ({"model.backbone.type": "ResNeXtt"}, "ResNeXtt is not in the .*model registry"),
         ({"optim_wrapper.optimizer.momentun": 0.9}, "unexpected keyword argument 'momentun'"),
-        ({"optim_wrapper.optimizer.type": "SDG"}, "SDG is not in the"),
+        ({"optim_wrapper.optimizer.type": "SDG"}, "no optimizer 'SDG'; did you mean 'SGD'"),
         ({"train_dataloader.dataset.pipeline.0.type": "CheckedImag"}, "CheckedImag is not in the"),
         ({"train_cfg.max_iter": 3}, "unexpected keyword argument 'max_iter'"),
         ({"val_evaluator.type": "IoU"}, "IoU is not in the"),
-        ({"default_hooks.checkpoint.intervall": 3}, "unexpected keyword argument 'intervall'"),
+        ({"default_hooks.checkpoint.intervall": 3}, "unknown key 'intervall'; did you mean 'interval'"),
     ],
 )
 def test_mistake_anywhere_in_the_config_is_one_message(run, changes, message):
-    with pytest.raises(ConfigError, match=rf"cannot be built: .*{message}"):
+    with pytest.raises(ConfigError, match=message):
         run(changes=changes)
 
 

@@ -10,15 +10,24 @@ from conftest import ROOT
 main = runpy.run_path(str(ROOT / "tools" / "benchmark.py"))["main"]
 
 
+@pytest.fixture
+def _threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("_threads")
 def test_classifier_figures_are_shown_and_written(tmp_path, capsys):
     file = tmp_path / "figures.json"
     arguments = ["classifier", "--mini", "--size", "32x48", "--batch", "2", "--rounds", "2", "--warmup", "0"]
-    assert main([*arguments, "--json", str(file)]) == 0
+    assert main([*arguments, "--threads", "1", "--json", str(file)]) == 0
     shown = capsys.readouterr().out
     assert "kd step" in shown
     assert "classifier, 32x48, batch 2, cpu" in shown
     stored = json.loads(file.read_text())
     assert stored["options"]["size"] == [32, 48]
+    assert stored["threads"] == 1
     assert stored["steps"] == ["kd step", "by hand step", "timm step"]
     assert set(stored["provenance"]) >= {"commit", "versions", "hardware", "command", "date"}
 
@@ -40,14 +49,3 @@ def test_a_size_that_is_none_is_refused(capsys):
     with pytest.raises(SystemExit):
         main(["seg", "--size", "512"])
     assert "expected HEIGHTxWIDTH" in capsys.readouterr().err
-
-
-def test_threads_are_torchs(tmp_path):
-    before = torch.get_num_threads()
-    try:
-        file = tmp_path / "figures.json"
-        tiny = ["classifier", "--mini", "--size", "32x32", "--batch", "2", "--rounds", "1", "--warmup", "0"]
-        assert main([*tiny, "--threads", "1", "--json", str(file)]) == 0
-        assert json.loads(file.read_text())["threads"] == 1
-    finally:
-        torch.set_num_threads(before)
