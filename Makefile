@@ -1,7 +1,7 @@
 # `make help` lists the targets. Both demo and test set up .venv by themselves.
 PYTHON ?= python3
 PY := .venv/bin/python
-TASK ?= seg
+TASK ?= all
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help

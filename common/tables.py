@@ -156,6 +156,7 @@ class Reproduction:
         self.results = Path(results) / table.key
         self.data_root = data_root or table.data_root
         self.device = device
+        self._threads: int | None = None
 
     def result_path(self, row: Row, seed: int) -> Path:
         """Where a cell's result lies."""
@@ -204,7 +205,9 @@ class Reproduction:
             if not stage:
                 continue
             label = ", ".join(dict.fromkeys(row.name for row, _ in stage))
-            with ThreadPoolExecutor(max(jobs, 1)) as pool:
+            at_once = max(min(jobs, len(stage)), 1)
+            self._threads = max((os.cpu_count() or 1) // at_once, 1)
+            with ThreadPoolExecutor(at_once) as pool:
                 runs = [pool.submit(self.run, row, seed) for row, seed in stage]
                 try:
                     for done in track(runs, label, "runs"):
@@ -235,6 +238,8 @@ class Reproduction:
     def _call(self, command: list[str], log: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")])}
+        if self._threads is not None:  # runs side by side that all take every core slow each other down
+            environment.setdefault("OMP_NUM_THREADS", str(self._threads))
         with open(log, "a", encoding="utf-8") as file:
             done = subprocess.run([sys.executable, *command], stdout=file, stderr=subprocess.STDOUT, env=environment)
         if done.returncode:

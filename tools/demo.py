@@ -7,6 +7,7 @@ Example:
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 import time
@@ -14,10 +15,13 @@ import time
 from common.errors import exit_on_user_error
 
 
+DEMOS = ("seg",)
+
+
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--task", choices=("seg", "all"), default="all")
+    parser.add_argument("--task", choices=("all", *DEMOS), default="all", help="(%(default)s)")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="runs at a time (%(default)s)")
     return parser.parse_args(argv)
 
@@ -26,13 +30,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Run the demo of one task or of all."""
     args = parse_args(argv)
-    start = time.perf_counter()
-    # One thread a run: two runs side by side are faster than one run on two threads.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from tasks.seg.demo import run
-
-    page = run(args.jobs)
-    print(f"{(time.perf_counter() - start) / 60:.1f} minutes; pictures of whole frames and boundaries: {page}")
+    for task in DEMOS if args.task == "all" else (args.task,):
+        start = time.perf_counter()
+        page = importlib.import_module(f"tasks.{task}.demo").run(args.jobs)
+        print(f"{task}: {(time.perf_counter() - start) / 60:.1f} minutes; pictures: {page}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Score a checkpoint: the student's of a distillation config, or any network's of a plain config.
 
 Example:
-    python tools/test.py configs/seg/bpkd_deeplab_mini.py work_dirs/bpkd_deeplab_mini/iter_400.pth
+    python tools/test.py configs/seg/bpkd_deeplab_mini.py work_dirs/bpkd_deeplab_mini/iter_300.pth
 """
 
 from __future__ import annotations

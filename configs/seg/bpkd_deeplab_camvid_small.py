@@ -7,7 +7,7 @@ model = dict(
     teachers=dict(
         teacher=dict(
             config="{{ fileDirname }}/teacher_deeplab_camvid_small.py",
-            checkpoint="work_dirs/teacher_deeplab_camvid_small/iter_600.pth",
+            checkpoint="work_dirs/teacher_deeplab_camvid_small/iter_500.pth",
         )
     ),
     taps=dict(logits="decode_head.conv_seg"),  # before upsampling

@@ -6,7 +6,7 @@ model = dict(
     student={{_base_.model}},
     teachers=dict(
         teacher=dict(
-            config="{{ fileDirname }}/teacher_deeplab_mini.py", checkpoint="work_dirs/teacher_deeplab_mini/iter_800.pth"
+            config="{{ fileDirname }}/teacher_deeplab_mini.py", checkpoint="work_dirs/teacher_deeplab_mini/iter_500.pth"
         )
     ),
     taps=dict(logits="decode_head.conv_seg"),  # before upsampling

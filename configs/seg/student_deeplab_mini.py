@@ -11,8 +11,8 @@ model = dict(
     decode_head=dict(in_channels=80, c1_in_channels=8, channels=32),
     auxiliary_head=dict(in_channels=24, channels=16),
 )
-train_cfg = dict(max_iters=400, val_interval=400)
+train_cfg = dict(max_iters=300, val_interval=300)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, begin=0, end=50, by_epoch=False),
-    dict(type="PolyLR", eta_min=0.0, power=0.9, begin=50, end=400, by_epoch=False),
+    dict(type="PolyLR", eta_min=0.0, power=0.9, begin=50, end=300, by_epoch=False),
 ]

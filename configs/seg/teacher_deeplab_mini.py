@@ -22,8 +22,8 @@ model = dict(
     decode_head=dict(in_channels=256, c1_in_channels=32, channels=128),
     auxiliary_head=dict(in_channels=128, channels=64),
 )
-train_cfg = dict(max_iters=800, val_interval=800)
+train_cfg = dict(max_iters=500, val_interval=500)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, begin=0, end=50, by_epoch=False),
-    dict(type="PolyLR", eta_min=0.0, power=0.9, begin=50, end=800, by_epoch=False),
+    dict(type="PolyLR", eta_min=0.0, power=0.9, begin=50, end=500, by_epoch=False),
 ]

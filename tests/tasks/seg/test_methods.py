@@ -1,6 +1,9 @@
 """Distilling any pair of mmseg networks from default taps."""
 
+import inspect
+
 import pytest
+from conftest import ROOT
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
@@ -11,10 +14,8 @@ import tasks.seg  # noqa: F401
 from common.checkpoint import read_checkpoint
 from common.config import check_keys, read_config
 from common.errors import ConfigError
+from common.losses import BPKDLoss
 from tasks.seg.methods import METHODS, distilled_config, logits_path
-
-SHIPPED = "mmseg::{}"
-
 
 @pytest.fixture
 def student(tmp_path, small_camvid):
@@ -67,14 +68,10 @@ def test_auxiliary_heads_and_cascades_are_told_from_the_last_head(build):
 
 def test_hyperparameters_are_those_of_the_suites_configs():
     for method, settings in METHODS.items():
-        losses = read_config(f"configs/seg/{method}_deeplab.py").model.losses
+        losses = read_config(ROOT / "configs" / "seg" / f"{method}_deeplab.py").model.losses
         assert list(losses) == [method]
         written = dict(losses[method])
         if method == "bpkd":  # the config spells out the defaults
-            import inspect
-
-            from common.losses import BPKDLoss
-
             defaults = {k: p.default for k, p in inspect.signature(BPKDLoss).parameters.items()}
             written = {k: v for k, v in written.items() if k not in defaults or v != defaults[k]}
         assert written == settings
