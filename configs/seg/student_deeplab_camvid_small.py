@@ -15,8 +15,8 @@ model = dict(
     decode_head=dict(loss_decode=_loss),
     auxiliary_head=dict(loss_decode=_loss),
 )
-train_cfg = dict(max_iters=500, val_interval=500)
+train_cfg = dict(max_iters=400, val_interval=400)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, begin=0, end=50, by_epoch=False),
-    dict(type="PolyLR", eta_min=0.0, power=0.9, begin=50, end=500, by_epoch=False),
+    dict(type="PolyLR", eta_min=0.0, power=0.9, begin=50, end=400, by_epoch=False),
 ]

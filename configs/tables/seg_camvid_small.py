@@ -1,8 +1,8 @@
 # The small CamVid runs: what a CPU can do. Not a protocol of a paper; no published figure belongs beside it.
 title = "CamVid, small networks"
 protocol = (
-    "367 train and 173 test frames read at 240x180, crop 180x180, batch 8, 500 "
-    "iterations, scored at 480x360; last checkpoint"
+    "367 train and 173 test frames read at 240x180, crop 180x180, batch 8, students 400 and "
+    "the teacher 500 iterations, scored at 480x360; last checkpoint"
 )
 split = "test"
 metrics = ["mIoU", "boundary_F", "boundary_IoU", "trimap_IoU_3", "trimap_IoU_10"]
