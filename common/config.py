@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import inspect
+from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.runner import Runner
 
@@ -33,6 +34,24 @@ CONVENTIONAL_KEYS = frozenset(
     }
 )
 HOOKS = ("SplitCheckpointHook", "JoinCheckpointHook", "SeededStepHook", "FiniteLossHook", "ProgressHook")
+
+
+class ReadOptions(DictAction):
+    """Reads ``KEY=VALUE`` on a command line: numbers, texts, None, True, ``[1, 2]`` and ``(1, 2)``.
+
+    Raises:
+        ConfigError: for anything else.
+    """
+
+    def __call__(self, parser: ArgumentParser, namespace: Namespace, values: list[str], option: str | None = None):
+        """Put the options into the namespace."""
+        try:
+            super().__call__(parser, namespace, values, option)
+        except (ValueError, AssertionError, RecursionError) as error:
+            raise ConfigError(
+                f"{option}: expected KEY=VALUE with a number, text, list or tuple as value but found {' '.join(values)}; "
+                f"a dict is set key by key (model.backbone.depth=18)"
+            ) from error
 
 
 def read_config(path: str | Path, options: Mapping[str, Any] | None = None) -> Config:

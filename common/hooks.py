@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import sys
 from numbers import Real
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +16,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from common.distiller import DISTILL_PREFIX, Distiller
+from common.provenance import commit
 from common.terms import check_finite
 
 
@@ -59,21 +58,6 @@ class SplitCheckpointHook(Hook):
                     for name, teacher in model.teachers.items()
                 }
         return self._noted
-
-
-def commit() -> str:
-    """The commit of this project's checkout, with ``-dirty`` if it has changes; empty outside of one."""
-    try:
-        done = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=40", "--dirty"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip()
 
 
 @HOOKS.register_module()

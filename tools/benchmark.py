@@ -62,7 +62,8 @@ def main(argv: list[str] | None = None) -> None:
 
     from common import benchmark
     from common.errors import ConfigError
-    from common.report import provenance, track, write_json
+    from common.provenance import provenance
+    from common.report import track, write_json
 
     if args.threads:
         torch.set_num_threads(args.threads)

@@ -14,7 +14,6 @@ import time
 
 from common.errors import exit_on_user_error
 
-
 DEMOS = ("seg",)
 
 

@@ -16,7 +16,7 @@ import torch
 from mmengine.config import DictAction
 
 from common.errors import ConfigError, exit_on_user_error
-from common.report import portable_path, provenance
+from common.provenance import portable_path, provenance
 from common.teacher import state_fingerprint
 from tasks.seg.evaluation import boundary_table, evaluate, per_class_table, summary_table, write_evaluation
 from tasks.seg.models import build_dataset, load_segmentor

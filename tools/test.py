@@ -15,7 +15,8 @@ from mmengine.config import DictAction
 from common.checkpoint import file_sha256
 from common.config import read_config
 from common.errors import exit_on_user_error
-from common.report import Table, portable_path, provenance, write_json
+from common.provenance import portable_path, provenance
+from common.report import Table, write_json
 from tasks import task_of
 
 

@@ -11,10 +11,8 @@ import argparse
 import os
 import sys
 
-from mmengine.config import DictAction
-
 from common.atomic import atomic_write
-from common.config import check_keys, prepare_run, read_config
+from common.config import ReadOptions, check_keys, prepare_run, read_config
 from common.errors import exit_on_user_error
 from common.training import forget_pretrained, set_data_root, train, use_mixed_precision
 from tasks import task_of
@@ -35,7 +33,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--no-pretrained", action="store_true", help="do not fetch ImageNet weights for backbones")
     parser.add_argument("--trust-checkpoint", action="store_true", help="unpickle any object in checkpoints")
     parser.add_argument("--launcher", choices=("none", "pytorch", "slurm", "mpi"), default="none")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="single values")
+    parser.add_argument("--cfg-options", nargs="+", action=ReadOptions, metavar="KEY=VALUE", help="single values")
     return parser.parse_args(argv)
 
 

@@ -18,7 +18,7 @@ from mmseg.structures import SegDataSample
 import tasks.seg  # noqa: F401  (registers mmseg's networks and ours)
 from common.benchmark import LOSS, STEP, STUDENT_STEP, TEACHER_FORWARD, Comparison, Options, loss_alone
 from common.config import read_config
-from common.report import portable_path
+from common.provenance import portable_path
 from common.teacher import FrozenTeacher
 from common.teacher_config import teacher_model_config, without_pretrained
 from common.terms import check_finite

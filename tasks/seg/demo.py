@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from common.report import provenance
+from common.provenance import provenance
 from common.tables import Reproduction, load_table
 from common.training import newest_checkpoint
 from data_prep.seg.synthetic import generate

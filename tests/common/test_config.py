@@ -69,7 +69,7 @@ def test_unknown_key_offers_the_nearest(config):
 
 def test_a_configs_own_values_start_with_an_underscore_in_the_suites_configs(config):
     check_keys(keys(config, _root="x", depths=[2, 2]), strict=False)
-    with pytest.raises(ConfigError, match="unknown config key 'depths' .* starts with an underscore"):
+    with pytest.raises(ConfigError, match=r"unknown config key 'depths' .* starts with an underscore"):
         check_keys(keys(config, _root="x", depths=[2, 2]), strict=True)
 
 
@@ -101,7 +101,8 @@ def test_other_samplers_stay(prepared):
 
 
 @pytest.mark.parametrize(
-    ("given", "configured", "expected"), [(None, {}, 0), (None, {"seed": 4}, 4), (0, {"seed": 4}, 0), (5, {"seed": None}, 5)]
+    ("given", "configured", "expected"),
+    [(None, {}, 0), (None, {"seed": 4}, 4), (0, {"seed": 4}, 0), (5, {"seed": None}, 5)],
 )
 def test_seed_is_the_command_lines_then_the_configs_then_0(prepared, given, configured, expected):
     assert prepared(given, randomness=configured).randomness.seed == expected

@@ -43,7 +43,9 @@ def test_provenance_names_losses_teachers_seed_and_commit(distiller):
     SplitCheckpointHook().before_save_checkpoint(runner_of(distiller), checkpoint)
     note = checkpoint["distill"]
     assert note["seed"] == 3
-    assert note["losses"] == {"cwd": "3 * CWDLoss(temperature=1.0) on student=student.features, teacher=teacher.features"}
+    assert note["losses"] == {
+        "cwd": "3 * CWDLoss(temperature=1.0) on student=student.features, teacher=teacher.features"
+    }
     sha256 = distiller.teachers["teacher"].fingerprint()
     assert note["teachers"] == {"teacher": {"config": "t.py", "checkpoint": "t.pth", "sha256": sha256}}
     assert note["commit"] == commit()

@@ -218,7 +218,7 @@ def test_plain_runner_trains_the_same_config(tmp_path, small_camvid):
 
 def test_teachers_score_is_shown_before_training(run, distilled, caplog):
     runner = run(distilled(), iters=2, changes={"custom_hooks": [{"type": "TeacherCheckHook"}], "log_level": "INFO"})
-    log = next((os.path.join(runner.log_dir, name) for name in os.listdir(runner.log_dir) if name.endswith(".log")))
+    log = next(os.path.join(runner.log_dir, name) for name in os.listdir(runner.log_dir) if name.endswith(".log"))
     with open(log) as file:
         text = file.read()
     assert "teacher 'teacher' on 2 validation samples: aAcc" in text

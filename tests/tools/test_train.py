@@ -1,6 +1,8 @@
 """The command that trains: from a config, or from any mmseg config and a teacher."""
 
+import json
 import os
+import pathlib
 import runpy
 import shutil
 import signal
@@ -8,10 +10,16 @@ import subprocess
 import sys
 import time
 
+import cv2
+import mmseg
 import pytest
 import torch
 from conftest import ROOT
-from small_runs import distiller, network, run_config, write_camvid, write_config
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
+from mmseg.registry import MODELS
+from small_runs import distiller, network, run_config, write_camvid, write_config, write_teacher
 
 from common.checkpoint import load_strictly, read_checkpoint
 
@@ -24,6 +32,7 @@ def train(capfd):
     main = runpy.run_path(TOOL)["main"]
 
     def run(*arguments):
+        MMLogger._instance_dict.clear()  # loggers of earlier runs write to streams that are closed
         status = main([str(argument) for argument in arguments])
         out, err = capfd.readouterr()
         return status, out, err
@@ -49,7 +58,9 @@ def finish(process):
 def assert_same_weights(found, expected, tolerance=0.0):
     assert found.keys() == expected.keys()
     for key, value in expected.items():
-        torch.testing.assert_close(found[key], value, rtol=tolerance, atol=tolerance, msg=lambda m, key=key: f"{key}: {m}")
+        torch.testing.assert_close(
+            found[key], value, rtol=tolerance, atol=tolerance, msg=lambda m, key=key: f"{key}: {m}"
+        )
 
 
 @pytest.fixture
@@ -75,24 +86,25 @@ def test_any_config_distils_from_a_teacher_by_a_method(train, plain, small_teach
 
 
 def shipped(*parts):
-    import mmseg
-
     return os.path.join(os.path.dirname(mmseg.__file__), ".mim", "configs", *parts)
 
 
-def shrunk(data_root):
+def shrunk():
     """Options that make mmseg's FCN on Cityscapes small enough for a test."""
-    pipeline = '[dict(type="LoadImageFromFile"),dict(type="LoadAnnotations"),dict(type="Resize",scale=(32,32)),dict(type="PackSegInputs")]'
     return [
         *("model.backbone.depth=18", "model.backbone.base_channels=4", "model.backbone.stem_channels=4"),
         *("model.decode_head.in_channels=32", "model.decode_head.channels=8", "model.decode_head.num_classes=11"),
         *("model.auxiliary_head.in_channels=16", "model.auxiliary_head.channels=8"),
         *("model.auxiliary_head.num_classes=11", "model.data_preprocessor.size=(32,32)"),
-        *("train_dataloader.batch_size=2", "train_dataloader.num_workers=0", "train_dataloader.persistent_workers=False"),
+        *(
+            "train_dataloader.batch_size=2",
+            "train_dataloader.num_workers=0",
+            "train_dataloader.persistent_workers=False",
+        ),
         *("val_dataloader.num_workers=0", "val_dataloader.persistent_workers=False"),
         *(f"{part}_dataloader.dataset.type=CamVidDataset" for part in ("train", "val")),
-        *(f"{part}_dataloader.dataset.data_prefix=dict()" for part in ("train", "val")),
-        f"train_dataloader.dataset.pipeline={pipeline}",
+        *(f"{part}_dataloader.dataset.data_prefix.img_path=." for part in ("train", "val")),
+        *("train_dataloader.dataset.pipeline.2.scale=(64,48)", "train_dataloader.dataset.pipeline.3.crop_size=(32,32)"),
         *("train_cfg.max_iters=2", "train_cfg.val_interval=2", "default_hooks.checkpoint.interval=2"),
     ]
 
@@ -102,7 +114,7 @@ def test_written_config_of_a_shipped_network_trains(train, small_teacher, small_
     written = tmp_path / "written.py"
     status, out, err = train(
         source, "--teacher", *small_teacher, "--method", "bpkd", "--no-pretrained", "--data-root", small_camvid,
-        "--write-config", written, "--cfg-options", *shrunk(small_camvid),
+        "--write-config", written, "--cfg-options", *shrunk(),
     )  # fmt: skip
     assert status == 0, err
     assert out.strip() == f"wrote {written}"
@@ -114,34 +126,40 @@ def test_written_config_of_a_shipped_network_trains(train, small_teacher, small_
     assert any(key.startswith("auxiliary_head") for key in stored["state_dict"])
 
 
-def test_killed_in_mid_training_and_resumed_ends_bit_identical(small_camvid, small_teacher, tmp_path):
+def test_killed_in_mid_training_and_resumed_ends_bit_identical(train, small_camvid, small_teacher, tmp_path):
+    """With augmentation, dropout, a validation and adapters; whatever the number of workers was and is."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in the other process
+    config = run_config(small_camvid, distiller(network(dropout=0.5), *small_teacher), iters=12, interval=4)
+    path = write_config(tmp_path / "run.py", config)
+    # Slow enough to be hit between the first checkpoint and the end.
+    (tmp_path / "slow_step.py").write_text(SLOW_STEP)
+    config["custom_hooks"] = [{"type": "SlowStepHook", "seconds": 0.2}]
+    config["custom_imports"]["imports"].append("slow_step")
+    slow = Config(config)
+    slow.train_dataloader.update(num_workers=1, persistent_workers=True)
+    slow.dump(tmp_path / "slow.py")
+    here = {"PYTHONPATH": str(tmp_path)}
+    killed = start(tmp_path / "slow.py", "--work-dir", "killed", cwd=tmp_path, environment=here, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "killed" / "iter_4.pth").exists() and killed.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.3)  # a step or two past the checkpoint
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    assert killed.returncode == -signal.SIGKILL
+    assert not (tmp_path / "killed" / "iter_12.pth").exists()
+    assert train(path, "--work-dir", tmp_path / "whole")[0] == 0
+    expected = read_checkpoint(tmp_path / "whole" / "iter_12.pth")
     for workers in (0, 1):
-        model = distiller(network(dropout=0.5), *small_teacher)
-        config = run_config(small_camvid, model, iters=12, interval=4, workers=workers)
-        # slow enough to be hit between the first checkpoint and the end
-        config["custom_hooks"] = [{"type": "SlowStepHook", "seconds": 0.1}]
-        config["custom_imports"]["imports"].append("slow_step")
-        (tmp_path / "slow_step.py").write_text(SLOW_STEP)
-        path = write_config(tmp_path / f"run{workers}.py", config)
-        here = {"PYTHONPATH": str(tmp_path)}
-        whole = start(path, "--work-dir", "whole", cwd=tmp_path, environment=here)
-        killed = start(path, "--work-dir", "killed", cwd=tmp_path, environment=here, start_new_session=True)
-        first = tmp_path / "killed" / "iter_4.pth"
-        deadline = time.monotonic() + 120
-        while not first.exists() and killed.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
-        time.sleep(0.25)  # some steps past the checkpoint
-        os.killpg(killed.pid, signal.SIGKILL)
-        killed.communicate()
-        assert killed.returncode == -signal.SIGKILL
-        assert not (tmp_path / "killed" / "iter_12.pth").exists()
-        finish(start(path, "--work-dir", "killed", "--resume", cwd=tmp_path, environment=here))
-        finish(whole)
-        found, expected = (read_checkpoint(tmp_path / name / "iter_12.pth") for name in ("killed", "whole"))
+        shutil.copytree(tmp_path / "killed", tmp_path / f"resumed{workers}")
+        options = [f"train_dataloader.num_workers={workers}", f"train_dataloader.persistent_workers={workers == 1}"]
+        resume = ["--work-dir", tmp_path / f"resumed{workers}", "--resume", "--cfg-options", *options]
+        assert train(path, *resume)[0] == 0
+        found = read_checkpoint(tmp_path / f"resumed{workers}" / "iter_12.pth")
         assert_same_weights(found["state_dict"], expected["state_dict"])
         assert_same_weights(found["distill_state"], expected["distill_state"])
-        shutil.rmtree(tmp_path / "whole")
-        shutil.rmtree(tmp_path / "killed")
+    torch.set_num_threads(threads)
 
 
 SLOW_STEP = """
@@ -173,9 +191,8 @@ class WriteLossesHook(Hook):
 """
 
 
-def test_two_processes_compute_what_one_does_with_the_doubled_batch(small_teacher, tmp_path):
+def test_two_processes_compute_what_one_does_with_the_doubled_batch(train, small_teacher, tmp_path, monkeypatch):
     """No void labels and no batch norm in the student: then losses are means over equal parts."""
-    import json
 
     data = write_camvid(tmp_path / "data", void=False)
     (tmp_path / "write_losses.py").write_text(WRITE_LOSSES)
@@ -195,7 +212,8 @@ def test_two_processes_compute_what_one_does_with_the_doubled_batch(small_teache
         )
         for rank in ("0", "1")
     ]  # fmt: skip
-    finish(start(paths["one"], "--work-dir", "one", cwd=tmp_path, environment=here))
+    monkeypatch.syspath_prepend(tmp_path)
+    assert train(paths["one"], "--work-dir", tmp_path / "one")[0] == 0
     printed = [finish(process)[0] for process in ranks]
     assert [text.count("Distillation") for text in printed] == [1, 0]
 
@@ -272,7 +290,7 @@ def set_teacher(key, value):
         (set_loss("type", "KDLos"), "no loss 'KDLos'; did you mean 'KDLoss'"),
         (set_loss("temprature", 2), "unknown key 'temprature'; did you mean 'temperature'"),
         (set_loss("student", "features"), "loss 'kd' (student=student.features"),
-        (set_loss("weight", float("nan")), "loss_kd became nan at step 0"),
+        (set_loss("weight", 1e308), "loss_kd became inf at step 0"),
         (set_teacher("checkpoint", "nowhere.pth"), "expected a checkpoint at nowhere.pth but found none"),
         (set_teacher("config", "nowhere.py"), "expected a config file at nowhere.py but found none"),
         (lambda c: c.update(default_scope="mmdet3d"), "expected default_scope 'mmseg'"),
@@ -291,8 +309,6 @@ def test_mistake_in_a_config_is_one_message(refused, change, message):
     ],
 )
 def test_teacher_checkpoint_that_does_not_fit_is_one_message(refused, small_camvid, tmp_path, options, message):
-    from small_runs import write_teacher
-
     (tmp_path / "other").mkdir()
     _, checkpoint = write_teacher(tmp_path / "other", small_camvid, **options)
     assert message in refused(change=set_teacher("checkpoint", str(checkpoint)))
@@ -303,12 +319,8 @@ def damage(root, what):
     if what == "missing label":
         label.unlink()
     elif what == "other size":
-        import cv2
-
         cv2.imwrite(str(label), cv2.imread(str(label), 0)[:20])
     elif what == "value out of range":
-        import cv2
-
         picture = cv2.imread(str(label), 0)
         picture[5, 5] = 77
         cv2.imwrite(str(label), picture)
@@ -353,6 +365,8 @@ def test_damaged_data_is_one_message_that_names_the_file(refused, tmp_path, what
         (["--cfg-options", "modle.x=1"], "no config key 'modle'; did you mean 'model'"),
         (["--teacher", "nowhere.py", "x.pth"], "distils already"),
         (["--amp"], "expected a GPU for mixed precision"),
+        (["--cfg-options", "model.student=dict(type=1)"], "a dict is set key by key"),
+        (["--cfg-options", "train_cfg.max_iters"], "expected KEY=VALUE"),
     ],
 )
 def test_mistake_on_the_command_line_is_one_message(refused, arguments, message, monkeypatch):
@@ -369,7 +383,6 @@ def test_resuming_from_a_damaged_checkpoint_is_one_message(train, plain, tmp_pat
 
 
 def test_teacher_with_objects_in_its_file_is_loaded_where_trusted(train, plain, small_teacher, tmp_path):
-    import pathlib
 
     config, checkpoint = small_teacher
     stored = torch.load(checkpoint, weights_only=True)
@@ -389,9 +402,6 @@ def test_config_is_not_half_written(train, plain, small_teacher, tmp_path):
 
 
 def test_student_of_a_distillation_is_a_plain_mmseg_network(train, plain, small_teacher, tmp_path):
-    from mmengine.registry import DefaultScope
-    from mmseg.registry import MODELS
-
     assert train(plain, "--teacher", *small_teacher, "--method", "cwd", "--work-dir", tmp_path / "run")[0] == 0
     with DefaultScope.overwrite_default_scope("mmseg"):
         student = MODELS.build(network())

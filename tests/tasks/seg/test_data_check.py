@@ -33,7 +33,9 @@ def test_missing_camvid_names_its_preparation(tmp_path):
 
 def test_missing_generated_data_names_the_generator(tmp_path):
     root = tmp_path / "synthetic_street"
-    with pytest.raises(DataError, match=rf"it is generated\nprepare it: python data_prep/seg/synthetic\.py --out {root}$"):
+    with pytest.raises(
+        DataError, match=rf"it is generated\nprepare it: python data_prep/seg/synthetic\.py --out {root}$"
+    ):
         check_data(config({"type": "CamVidDataset", "data_root": str(root)}))
 
 

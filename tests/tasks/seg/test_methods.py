@@ -9,13 +9,13 @@ from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 from small_runs import network, run_config, write_config
 
-import common.engine
 import tasks.seg  # noqa: F401
 from common.checkpoint import read_checkpoint
 from common.config import check_keys, read_config
 from common.errors import ConfigError
 from common.losses import BPKDLoss
 from tasks.seg.methods import METHODS, distilled_config, logits_path
+
 
 @pytest.fixture
 def student(tmp_path, small_camvid):
@@ -41,7 +41,9 @@ def test_method_trains_the_networks_last_scores(student, small_teacher, build, m
     assert table[0][1] == "2x11x16x16"  # an eighth of the example's 128
     assert table[0][3] == loss
     stored = read_checkpoint(checkpoint)["state_dict"]
-    assert (model.teachers["teacher"].model.state_dict()["decode_head.conv_seg.bias"] == stored["decode_head.conv_seg.bias"]).all()
+    assert (
+        model.teachers["teacher"].model.state_dict()["decode_head.conv_seg.bias"] == stored["decode_head.conv_seg.bias"]
+    ).all()
     assert model.student.state_dict().keys() == build(student.model).state_dict().keys()
 
 

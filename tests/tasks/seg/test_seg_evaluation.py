@@ -12,24 +12,26 @@ from torch import nn
 from common.errors import ConfigError, DataError
 from common.report import write_png
 from tasks.seg.evaluation import (
-    IGNORED,
-    MENDED,
-    NEWLY_WRONG,
-    WRONG,
     Evaluation,
     FrameScore,
-    boundary_band,
     boundary_table,
     choose_frames,
-    comparison_pictures,
-    densest_window,
-    error_map,
     evaluate,
     frame_indices,
     per_class_table,
     write_evaluation,
 )
 from tasks.seg.inference import enlarge, overlay, read_image
+from tasks.seg.pictures import (
+    IGNORED,
+    MENDED,
+    NEWLY_WRONG,
+    WRONG,
+    boundary_band,
+    comparison_pictures,
+    densest_window,
+    error_map,
+)
 
 CLASSES = ["road", "sky", "car"]
 PALETTE = [[128, 64, 128], [0, 0, 255], [200, 0, 0]]

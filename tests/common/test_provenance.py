@@ -1,0 +1,34 @@
+"""Where a result comes from."""
+
+import re
+
+import pytest
+
+from common.provenance import portable_path, provenance
+
+
+@pytest.fixture
+def project(monkeypatch, tmp_path):
+    root = tmp_path / "clones" / "suite"
+    monkeypatch.setattr("common.provenance.PROJECT_ROOT", root)
+    return root
+
+
+def test_portable_path_is_relative_in_and_beside_the_project_and_a_bare_name_elsewhere(project, tmp_path):
+    assert portable_path(project / "configs" / "a.py") == "configs/a.py"
+    assert portable_path(project.parent / "data" / "b") == "../data/b"
+    assert portable_path(tmp_path / "home" / "c.pth") == "…/c.pth"
+
+
+def test_provenance_command_tells_no_folders_of_the_machine(project, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", [str(project / "tools/x.py"), f"data_root={tmp_path}/d", "--seed", "1"])
+    assert provenance()["command"] == "tools/x.py 'data_root=…/d' --seed 1"
+
+
+def test_provenance_names_versions_hardware_and_date():
+    found = provenance()
+    assert set(found) == {"commit", "dirty", "versions", "hardware", "command", "date"}
+    assert all(found["versions"][name] for name in ("python", "torch", "mmengine", "mmcv", "mmseg"))
+    assert found["hardware"]["cores"] >= 1
+    assert found["hardware"]["cpu"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", found["date"])
