@@ -49,8 +49,8 @@ class ReadOptions(DictAction):
             super().__call__(parser, namespace, values, option)
         except (ValueError, AssertionError, RecursionError) as error:
             raise ConfigError(
-                f"{option}: expected KEY=VALUE with a number, text, list or tuple as value but found {' '.join(values)}; "
-                f"a dict is set key by key (model.backbone.depth=18)"
+                f"{option}: expected KEY=VALUE with a number, text, list or tuple as value but found "
+                f"{' '.join(values)}; a dict is set key by key (model.backbone.depth=18)"
             ) from error
 
 
@@ -130,6 +130,9 @@ def prepare_run(cfg: Config, seed: int | None = None, work_dir: str | None = Non
         loader.sampler.type = "SeededSampler"
         loader.dataset = dict(type="SeededDataset", dataset=loader.dataset)
     _choose_backend(cfg)
+    if cfg.get("model", {}).get("type") == "Distiller" and "data_preprocessor" in cfg:
+        # The runner would hand it to the outer model.
+        cfg.model.student.setdefault("data_preprocessor", cfg.pop("data_preprocessor"))
     present = {hook["type"] for hook in cfg.get("custom_hooks") or []}
     added = [dict(type=name) for name in HOOKS if name not in present]
     cfg.custom_hooks = [*(cfg.get("custom_hooks") or []), *added]

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from mmengine.config import Config
 from common.atomic import atomic_write
 from common.config import read_config
 from common.errors import ConfigError, UserError, did_you_mean
-from common.report import Table, track, verdict
+from common.report import Table, verdict
+from common.run_progress import RunProgress
 from common.training import newest_checkpoint
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -207,14 +208,18 @@ class Reproduction:
             label = ", ".join(dict.fromkeys(row.name for row, _ in stage))
             at_once = max(min(jobs, len(stage)), 1)
             self._threads = max((os.cpu_count() or 1) // at_once, 1)
-            with ThreadPoolExecutor(at_once) as pool:
-                runs = [pool.submit(self.run, row, seed) for row, seed in stage]
+            with RunProgress(label, len(stage)) as progress, ThreadPoolExecutor(at_once) as pool:
+                runs = [pool.submit(self._run_shown, progress, row, seed) for row, seed in stage]
                 try:
-                    for done in track(runs, label, "runs"):
+                    for done in as_completed(runs):
                         done.result()
                 except BaseException:
                     pool.shutdown(wait=False, cancel_futures=True)
                     raise
+
+    def _run_shown(self, progress: RunProgress, row: Row, seed: int) -> None:
+        with progress.run(f"{row.name}, seed {seed}", self.run_dir(row, seed) / "train.log"):
+            self.run(row, seed)
 
     def _data(self) -> list[str]:
         return ["--data-root", str(self.data_root)] if self.data_root else []

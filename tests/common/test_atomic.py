@@ -21,9 +21,14 @@ def test_file_appears_at_the_end_of_the_block_in_a_new_folder(tmp_path):
 def test_failure_keeps_the_old_file_and_leaves_nothing_else(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    with pytest.raises(KeyboardInterrupt), atomic_write(path) as file:
-        file.write(b"new")
-        raise KeyboardInterrupt
+
+    def interrupted():
+        with atomic_write(path) as file:
+            file.write(b"new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
 

@@ -144,3 +144,11 @@ def test_processes_without_a_gpu_talk_through_gloo(prepared, monkeypatch, gpu, b
     assert cfg.env_cfg.cudnn_benchmark
     assert ("model_wrapper_cfg" in cfg) == (not gpu)
     assert "model_wrapper_cfg" not in prepared(env_cfg=environment)
+
+
+def test_preprocessor_beside_the_model_belongs_to_the_student_of_a_distillation(prepared):
+    student = {"type": "EncoderDecoder"}
+    cfg = prepared(model={"type": "Distiller", "student": student}, data_preprocessor={"type": "SegDataPreProcessor"})
+    assert cfg.model.student.data_preprocessor.type == "SegDataPreProcessor"
+    assert "data_preprocessor" not in cfg
+    assert "data_preprocessor" in prepared(model=student, data_preprocessor={"type": "SegDataPreProcessor"})

@@ -86,9 +86,14 @@ def test_two_processes_share_the_samples_of_one_with_twice_the_batch(monkeypatch
 
 def test_seeding_is_undone_after_the_block_even_by_an_error():
     states = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()
-    with pytest.raises(ValueError), seeded(1, 2):
-        random.random(), np.random.rand(), torch.rand(1)
-        raise ValueError
+
+    def fails():
+        with seeded(1, 2):
+            random.random(), np.random.rand(), torch.rand(1)
+            raise ValueError
+
+    with pytest.raises(ValueError):
+        fails()
     assert random.getstate() == states[0]
     assert (np.random.get_state()[1] == states[1]).all()
     assert torch.equal(torch.get_rng_state(), states[2])

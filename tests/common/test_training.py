@@ -7,17 +7,16 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
-from mmengine.runner import Runner
 from mmseg.registry import MODELS
 from small_runs import distiller, network, run_config, write_camvid
 
 import common.engine  # noqa: F401
 import tasks.seg  # noqa: F401
-from common.checkpoint import load_strictly, read_checkpoint, state_dict_of
+from common.checkpoint import load_strictly, read_checkpoint
 from common.config import prepare_run
 from common.errors import CheckpointError, ConfigError, DataError
 from common.terms import NonFiniteLossError
-from common.training import build_runner, forget_pretrained, newest_checkpoint, set_data_root, train
+from common.training import forget_pretrained, newest_checkpoint, set_data_root, train
 
 number = iter(range(10**6))
 
@@ -206,26 +205,9 @@ def test_networks_can_start_without_pretrained_weights():
     assert cfg.model.backbone.init_cfg is None
 
 
-def test_plain_runner_trains_the_same_config(tmp_path, small_camvid):
-    """What a run is made of is the engine's own: `Runner` alone builds it."""
-    cfg = Config(run_config(small_camvid, network(), iters=2))
-    cfg.work_dir = str(tmp_path)
-    cfg.experiment_name = f"test_training_{next(number)}"
-    with DefaultScope.overwrite_default_scope("mmseg"):
-        Runner.from_cfg(cfg).train()
-    assert state_dict_of(read_checkpoint(tmp_path / "iter_2.pth")).keys() == weights(tmp_path, "iter_2.pth").keys()
-
-
 def test_teachers_score_is_shown_before_training(run, distilled, caplog):
     runner = run(distilled(), iters=2, changes={"custom_hooks": [{"type": "TeacherCheckHook"}], "log_level": "INFO"})
     log = next(os.path.join(runner.log_dir, name) for name in os.listdir(runner.log_dir) if name.endswith(".log"))
     with open(log) as file:
         text = file.read()
     assert "teacher 'teacher' on 2 validation samples: aAcc" in text
-
-
-def test_build_runner_alone_makes_the_parts_of_training(small_camvid, tmp_path):
-    cfg = Config(run_config(small_camvid, network(), iters=2))
-    cfg.experiment_name = f"test_training_{next(number)}"
-    runner = build_runner(prepare_run(cfg, 0, str(tmp_path)))
-    assert type(runner.train_loop.dataloader.sampler).__name__ == "SeededSampler"

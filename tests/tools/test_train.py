@@ -17,11 +17,9 @@ import torch
 from conftest import ROOT
 from mmengine.config import Config
 from mmengine.logging import MMLogger
-from mmengine.registry import DefaultScope
-from mmseg.registry import MODELS
 from small_runs import distiller, network, run_config, write_camvid, write_config, write_teacher
 
-from common.checkpoint import load_strictly, read_checkpoint
+from common.checkpoint import read_checkpoint
 
 TOOL = str(ROOT / "tools" / "train.py")
 
@@ -241,9 +239,8 @@ def test_command_alone_prints_the_error_and_exits_with_2(tmp_path):
 def test_absent_cityscapes_is_explained_in_three_lines(train, tmp_path, monkeypatch):
     monkeypatch.setenv("CITYSCAPES_ROOT", str(tmp_path / "cityscapes"))
     monkeypatch.chdir(tmp_path)
-    status, out, err = train(ROOT / "configs" / "seg" / "bpkd_deeplab.py")
+    status, _, err = train(ROOT / "configs" / "seg" / "bpkd_deeplab.py")
     assert status == 2
-    assert out == ""
     what, where, how = err.strip().splitlines()
     assert f"{tmp_path}/cityscapes/leftImg8bit/train" in what
     assert "cityscapes-dataset.com" in where
@@ -295,8 +292,9 @@ def set_teacher(key, value):
         (set_teacher("config", "nowhere.py"), "expected a config file at nowhere.py but found none"),
         (lambda c: c.update(default_scope="mmdet3d"), "expected default_scope 'mmseg'"),
     ],
-    ids=["key", "model key", "misspelt tap", "silent tap", "loss", "hyperparameter", "shapes", "nan", "checkpoint", "teacher", "scope"],
-)  # fmt: skip
+    ids=["key", "model key", "misspelt tap", "silent tap", "loss", "hyperparameter"]
+    + ["shapes", "nan", "checkpoint", "teacher", "scope"],
+)
 def test_mistake_in_a_config_is_one_message(refused, change, message):
     assert message in refused(change=change)
 
@@ -333,16 +331,16 @@ def damage(root, what):
         shutil.rmtree(root)
 
 
-@pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize(
-    ("what", "message"),
+    ("what", "message", "workers"),
     [
-        ("missing folder", "there is no such folder"),
-        ("empty folder", "the folder is empty"),
-        ("missing label", "trainannot/003.png for"),
-        ("other size", "expected a label of 64x48"),
-        ("value out of range", "found 77 (1 pixels) in"),
-        ("unreadable image", "found an unreadable file"),
+        ("missing folder", "there is no such folder", 1),
+        ("empty folder", "the folder is empty", 1),
+        ("missing label", "trainannot/003.png for", 1),
+        ("other size", "expected a label of 64x48", 1),
+        ("value out of range", "found 77 (1 pixels) in", 1),
+        ("unreadable image", "found an unreadable file", 1),
+        ("unreadable image", "found an unreadable file", 0),
     ],
 )
 def test_damaged_data_is_one_message_that_names_the_file(refused, tmp_path, what, message, workers):
@@ -365,7 +363,7 @@ def test_damaged_data_is_one_message_that_names_the_file(refused, tmp_path, what
         (["--cfg-options", "modle.x=1"], "no config key 'modle'; did you mean 'model'"),
         (["--teacher", "nowhere.py", "x.pth"], "distils already"),
         (["--amp"], "expected a GPU for mixed precision"),
-        (["--cfg-options", "model.student=dict(type=1)"], "a dict is set key by key"),
+        (["--cfg-options", "train_cfg=[dict(a=(1,2)),dict(a=1)]"], "a dict is set key by key"),
         (["--cfg-options", "train_cfg.max_iters"], "expected KEY=VALUE"),
     ],
 )
@@ -399,10 +397,3 @@ def test_config_is_not_half_written(train, plain, small_teacher, tmp_path):
     assert status == 2
     assert "did you mean 'bpkd'" in err
     assert not (tmp_path / "new.py").exists()
-
-
-def test_student_of_a_distillation_is_a_plain_mmseg_network(train, plain, small_teacher, tmp_path):
-    assert train(plain, "--teacher", *small_teacher, "--method", "cwd", "--work-dir", tmp_path / "run")[0] == 0
-    with DefaultScope.overwrite_default_scope("mmseg"):
-        student = MODELS.build(network())
-    load_strictly(student, read_checkpoint(tmp_path / "run" / "iter_2.pth")["state_dict"], "run")
