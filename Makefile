@@ -34,5 +34,5 @@ format: install  ## format and mend what ruff can mend
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
 
-clean:  ## remove .venv, generated data and runs
-	rm -rf .venv data work_dirs
+clean:  ## remove .venv and what the demo made; your data and runs stay
+	rm -rf .venv data/demo work_dirs/demo

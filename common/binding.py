@@ -33,8 +33,10 @@ def read_term(name: str, cfg: Mapping[str, Any], paths: Mapping[str, Mapping], t
         raise ConfigError(f"loss {name!r} has no type")
     loss = find_loss(cfg["type"])
     tensors = tensor_arguments(loss)
-    options = {key: value for key, value in cfg.items() if key not in TERM_KEYS and key not in tensors}
-    sources = {a: _read_source(name, a, cfg[a], paths, teachers) for a in tensors if cfg.get(a) is not None}
+    # A tensor argument is bound by a name; anything else given for it is a hyperparameter (BPKD's alpha).
+    bound = [a for a in tensors if isinstance(cfg.get(a), str)]
+    options = {key: value for key, value in cfg.items() if key not in TERM_KEYS and key not in bound}
+    sources = {a: _read_source(name, a, cfg[a], paths, teachers) for a in bound}
     made = make_loss(loss, options, name)
     missing = [argument for argument in required_arguments(made) if argument not in sources]
     if missing:

@@ -31,9 +31,7 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
     Raises:
         CheckpointError: if it is missing, damaged, or holds objects that need ``trust``.
     """
-    if str(path).startswith(("http://", "https://")):
-        path = _fetch(str(path))
-    path = Path(path)
+    path = local_path(path)
     if not path.is_file():
         raise CheckpointError(f"expected a checkpoint at {path} but found none")
     try:
@@ -79,6 +77,15 @@ def _engine_classes() -> list:
 
     admitted = [item for item in get_torch_safe_globals() if item is not getattr]
     return [*admitted, (history_attribute, "builtins.getattr")]
+
+
+def local_path(path: str | Path) -> Path:
+    """The file itself: a URL is fetched once into torch's hub cache.
+
+    Raises:
+        CheckpointError: if it cannot be fetched.
+    """
+    return _fetch(str(path)) if str(path).startswith(("http://", "https://")) else Path(path)
 
 
 def _fetch(url: str) -> Path:
@@ -167,9 +174,9 @@ def _explain(model, own, state, source, missing, unexpected, shaped) -> str:
 
 
 def file_sha256(path: str | Path) -> str:
-    """SHA-256 of a file."""
+    """SHA-256 of a file, or of what a URL names."""
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    with open(local_path(path), "rb") as file:
         for block in iter(lambda: file.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()

@@ -129,6 +129,10 @@ def prepare_run(cfg: Config, seed: int | None = None, work_dir: str | None = Non
     if loader is not None and loader.get("sampler", {}).get("type") == "InfiniteSampler":
         loader.sampler.type = "SeededSampler"
         loader.dataset = dict(type="SeededDataset", dataset=loader.dataset)
+    losses = (cfg.get("model") or {}).get("losses") or {}
+    if any(isinstance(loss.get("weight"), dict) for loss in losses.values()):
+        # While a scheduled weight is 0 its adapter gets no gradient, which several processes must expect.
+        cfg.setdefault("find_unused_parameters", True)
     _choose_backend(cfg)
     if cfg.get("model", {}).get("type") == "Distiller" and "data_preprocessor" in cfg:
         # The runner would hand it to the outer model.

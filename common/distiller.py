@@ -28,8 +28,11 @@ class Distiller(BaseModel):
     """Trains a student next to frozen teachers.
 
     The state dict is the student's, under its own keys; adapters and loss modules follow under ``distill.``
-    (`common.hooks.StudentCheckpointHook` keeps them apart in checkpoints). Validation and prediction are the
+    (`common.hooks.SplitCheckpointHook` keeps them apart in checkpoints). Validation and prediction are the
     student's alone.
+
+    To see that teachers really loaded, add ``dict(type='TeacherCheckHook')`` to ``custom_hooks``: it scores them on
+    a few validation images before training.
 
     Args:
         student: model config, as without distillation; its own losses stay.
@@ -134,9 +137,13 @@ class Distiller(BaseModel):
         return losses, {owner: _gather_levels(captured) for owner, captured in values.items()}
 
     def _apply(self, fn: Callable, recurse: bool = True) -> Distiller:
+        moved = super()._apply(fn, recurse)
+        device = next(self.student.parameters()).device
         for teacher in self.teachers.values():
             teacher._apply(fn)
-        return super()._apply(fn, recurse)
+            if isinstance(teacher.model, BaseModel):
+                teacher.model._set_device(device)  # where its preprocessor puts images
+        return moved
 
 
 class _Unknown:

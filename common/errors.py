@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -46,6 +47,8 @@ def exit_on_user_error(main: Callable[..., int | None]) -> Callable[..., int]:
         try:
             return main(*args, **kwargs) or 0
         except UserError as error:
+            if os.environ.get("DISTILL_TRACEBACK"):
+                raise
             message = str(error).strip()
             if "Original Traceback" in message:
                 message = _RAISED.split(message)[-1]

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from common.atomic import atomic_write
 from common.checkpoint import file_sha256, load_strictly, read_checkpoint, save_atomically, state_dict_of
 from common.errors import UserError
+from common.modes import in_eval_mode
 
 KEPT_META = ("dataset_meta", "epoch", "iter", "seed", "time", "mmengine_version", "experiment_name")
 WARM_UP_RUNS = 3
@@ -119,7 +120,7 @@ def export_onnx(
     """
     path = Path(path)
     inputs = (example_input,) if isinstance(example_input, Tensor) else tuple(example_input)
-    with _in_eval_mode(model):
+    with in_eval_mode(model), torch.no_grad():
         graph = _trace(model, inputs, input_names, output_names, opset, dynamic_batch)
         onnx.helper.set_model_props(graph, dict(metadata or {}))
         content = graph.SerializeToString()
@@ -139,18 +140,6 @@ def export_onnx(
         "timing_runs": timing_runs,
         "onnxruntime": onnxruntime.__version__,
     }
-
-
-@contextmanager
-def _in_eval_mode(model: nn.Module) -> Iterator[None]:
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module, training in modes.items():
-            module.training = training
 
 
 def _trace(

@@ -16,8 +16,12 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from common.distiller import DISTILL_PREFIX, Distiller
-from common.provenance import commit
+from common.provenance import commit, portable_path
 from common.terms import check_finite
+
+
+def _portable(path: Any) -> str:
+    return "" if path is None else str(path) if "://" in str(path) else portable_path(path)
 
 
 def _bare(model: torch.nn.Module) -> torch.nn.Module:
@@ -44,15 +48,15 @@ class SplitCheckpointHook(Hook):
 
     def _provenance(self, runner: Runner) -> dict[str, Any]:
         if not hasattr(self, "_noted"):
-            self._noted = {"config": runner.cfg.filename or "", "seed": runner.seed, "commit": commit()}
+            self._noted = {"config": _portable(runner.cfg.filename), "seed": runner.seed, "commit": commit()}
             model = _bare(runner.model)
             if isinstance(model, Distiller):
                 teachers = runner.cfg.model.get("teachers", {})
                 self._noted["losses"] = {name: term.spec.describe() for name, term in model.terms.items()}
                 self._noted["teachers"] = {
                     name: {
-                        "config": str(teachers[name].get("config", "")),
-                        "checkpoint": str(teachers[name].get("checkpoint", "")),
+                        "config": _portable(teachers[name].get("config")),
+                        "checkpoint": _portable(teachers[name].get("checkpoint")),
                         "sha256": teacher.fingerprint(),
                     }
                     for name, teacher in model.teachers.items()

@@ -161,19 +161,6 @@ class Table:
         return f"<td{' class=text' if len(text) > 30 else ''}>{html.escape(text)}</td>"
 
 
-def mean_std(values: Sequence[float], digits: int = 1) -> str:
-    """``"71.2 ± 0.4 (n = 3)"``: mean and sample standard deviation; one value has no deviation to state.
-
-    Raises:
-        ValueError: if there is no value.
-    """
-    if not len(values):
-        raise ValueError("expected at least one value but found none")
-    mean = f"{np.mean(values):.{digits}f}"
-    spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
-    return f"{mean}{spread} (n = {len(values)})"
-
-
 def verdict(gain: float, spreads: Sequence[float]) -> str:
     """What may be said of ``gain``, given the standard deviation over seeds of each side of the comparison.
 

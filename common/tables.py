@@ -14,16 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.config import Config
 
 from common.atomic import atomic_write
 from common.config import read_config
 from common.errors import ConfigError, UserError, did_you_mean
+from common.provenance import PROJECT_ROOT
 from common.report import Table, verdict
 from common.run_progress import RunProgress
 from common.training import newest_checkpoint
 
-PROJECT = Path(__file__).resolve().parent.parent
 ROW_KEYS = ("name", "config", "seeds", "teachers", "paper", "note")
 TABLE_KEYS = ("title", "protocol", "split", "metrics", "seeds", "baseline", "rows", "source", "data_root", "options")
 
@@ -102,12 +101,15 @@ def load_table(path: str | Path) -> ComparisonTable:
     """
     path = Path(path)
     if path.suffix != ".py":
-        path = PROJECT / "configs" / "tables" / f"{path.name}.py"
+        path = PROJECT_ROOT / "configs" / "tables" / f"{path.name}.py"
     if not path.is_file():
-        known = sorted(other.stem for other in (PROJECT / "configs" / "tables").glob("*.py"))
+        known = sorted(other.stem for other in (PROJECT_ROOT / "configs" / "tables").glob("*.py"))
         raise ConfigError(f"no table {path.stem!r}{did_you_mean(path.stem, known)}; there are {', '.join(known)}")
-    described = Config.fromfile(path)
+    described = read_config(path)
     _known_keys(described, TABLE_KEYS, path)
+    for key in ("title", "protocol", "split", "metrics", "baseline", "rows"):
+        if key not in described:
+            raise ConfigError(f"expected {key} in {path.name} but found none")
     rows = []
     for row in described["rows"]:
         _known_keys(row, ROW_KEYS, path)
@@ -185,13 +187,14 @@ class Reproduction:
         """
         folder = self.run_dir(row, seed)
         options = [*self.table.options, *self._teacher_options(row)]
-        command = [str(PROJECT / "tools" / "train.py"), row.config, "--seed", str(seed), "--work-dir", str(folder)]
+        command = [str(PROJECT_ROOT / "tools" / "train.py"), row.config, "--seed", str(seed), "--work-dir", str(folder)]
         self._call([*command, "--resume", *self._data(), *self._options(options)], folder / "train.log")
         checkpoint = newest_checkpoint(folder)
-        command = [str(PROJECT / "tools" / "test.py"), row.config, str(checkpoint), "--split", self.table.split]
+        command = [str(PROJECT_ROOT / "tools" / "test.py"), row.config, str(checkpoint), "--split", self.table.split]
         device = ["--device", self.device] if self.device else []
         scored = folder / "scores.json"
-        self._call([*command, "--out", str(scored), *self._data(), *device], folder / "test.log")
+        options = self._options(self.table.options)
+        self._call([*command, "--out", str(scored), *self._data(), *device, *options], folder / "test.log")
         result = {"table": self.table.key, "row": row.name, "seed": seed, **json.loads(scored.read_text())}
         with atomic_write(self.result_path(row, seed), "w") as file:
             file.write(json.dumps(result, indent=1) + "\n")
@@ -242,7 +245,8 @@ class Reproduction:
 
     def _call(self, command: list[str], log: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(PROJECT), os.environ.get("PYTHONPATH", "")])}
+        paths = os.pathsep.join([str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")])
+        environment = {**os.environ, "PYTHONPATH": paths}
         if self._threads is not None:  # runs side by side that all take every core slow each other down
             environment.setdefault("OMP_NUM_THREADS", str(self._threads))
         with open(log, "a", encoding="utf-8") as file:
@@ -272,6 +276,11 @@ def comparison(table: ComparisonTable, measured: Mapping[str, Sequence[Mapping[s
         table: the description.
         measured: row name -> results with ``scores``.
     """
+    for results in measured.values():
+        for metric in table.metrics:
+            if metric not in results[0]["scores"]:
+                known = results[0]["scores"]
+                raise ConfigError(f"table {table.key}: no score {metric!r}{did_you_mean(metric, known)}")
     papers = [metric for metric in table.metrics if any(metric in row.paper for row in table.rows)]
     rows = []
     for row in table.rows:

@@ -50,6 +50,7 @@ class FrozenTeacher:
         with torch.no_grad():
             if self.dtype is not None:
                 args = tuple(self._cast(arg) for arg in args)
+                kwargs = {name: self._cast(value) for name, value in kwargs.items()}
             return self.model(*args, **kwargs)
 
     def _cast(self, value):

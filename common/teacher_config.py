@@ -73,21 +73,29 @@ def _is_pretrained(cfg: Any) -> bool:
 
 
 def input_conversion(student: nn.Module, teacher: nn.Module) -> Callable[[Tensor], Tensor] | None:
-    """What turns the student's normalised images into the teacher's; None where they are the same.
+    """What turns the student's preprocessed images into the teacher's; None where they are the same.
 
-    Both are data preprocessors of the engine with ``mean``, ``std`` (``(C, 1, 1)``) and a channel order.
+    Both are image preprocessors of the engine with ``mean`` and ``std`` (``(C, 1, 1)``; 0 and 1 where they do not
+    normalise) and a channel order; of other ones nothing is known, and the input goes through as it is.
     """
-    normalised = getattr(student, "_enable_normalize", False), getattr(teacher, "_enable_normalize", False)
-    if normalised != (True, True):
+    if not all(hasattr(preprocessor, "_enable_normalize") for preprocessor in (student, teacher)):
         return None
-    flip = student._channel_conversion != teacher._channel_conversion
-    same = torch.equal(student.mean, teacher.mean) and torch.equal(student.std, teacher.std)
-    if same and not flip:
+    own_mean, own_std, own_flip = _normalisation(student)
+    mean, std, flip = _normalisation(teacher)
+    turn = own_flip != flip
+    if not turn and torch.equal(own_mean, mean) and torch.equal(own_std, std):
         return None
 
     def convert(images: Tensor) -> Tensor:
-        raw = images * student.std.to(images) + student.mean.to(images)
-        raw = raw.flip(1) if flip else raw
-        return (raw - teacher.mean.to(images)) / teacher.std.to(images)
+        raw = images * own_std.to(images) + own_mean.to(images)
+        raw = raw.flip(1) if turn else raw
+        return (raw - mean.to(images)) / std.to(images)
 
     return convert
+
+
+def _normalisation(preprocessor: nn.Module) -> tuple[Tensor, Tensor, bool]:
+    flip = preprocessor._channel_conversion
+    if not preprocessor._enable_normalize:
+        return torch.zeros(3, 1, 1), torch.ones(3, 1, 1), flip
+    return preprocessor.mean.detach().cpu(), preprocessor.std.detach().cpu(), flip

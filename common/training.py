@@ -6,8 +6,10 @@ import inspect
 import logging
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import torch
 from mmengine.config import Config
@@ -19,9 +21,10 @@ from mmengine.registry import OPTIMIZERS, init_default_scope
 from mmengine.runner import Runner
 from rich.console import Console
 from rich.table import Table
+from torch import nn
 
 from common.atomic import remove_unfinished
-from common.checkpoint import read_checkpoint
+from common.checkpoint import load_strictly, read_checkpoint
 from common.distiller import Distiller
 from common.errors import CheckpointError, ConfigError, did_you_mean
 from common.hooks import ProgressHook
@@ -33,15 +36,25 @@ _CONFIG_ERRORS = (TypeError, KeyError, ValueError, AttributeError, AssertionErro
 
 
 def set_data_root(cfg: Any, root: str) -> None:
-    """Point every dataset of a config, nested ones included, at another folder."""
-    if isinstance(cfg, (dict, Config)):
-        if "data_root" in cfg:
-            cfg["data_root"] = root
-        for value in cfg.values():
-            set_data_root(value, root)
-    elif isinstance(cfg, (list, tuple)):
-        for value in cfg:
-            set_data_root(value, root)
+    """Point every dataset of a config, nested ones included, at another folder.
+
+    Raises:
+        ConfigError: if no dataset has a ``data_root``.
+    """
+    if not _set_data_root(cfg, root):
+        raise ConfigError("--data-root: expected datasets with a data_root but found none in the config")
+
+
+def _set_data_root(cfg: Any, root: str) -> int:
+    if isinstance(cfg, (list, tuple)):
+        return sum(_set_data_root(value, root) for value in cfg)
+    if not isinstance(cfg, (dict, Config)):
+        return 0
+    count = sum(_set_data_root(value, root) for value in cfg.values())
+    if "data_root" in cfg:
+        cfg["data_root"] = root
+        count += 1
+    return count
 
 
 def forget_pretrained(cfg: Config) -> None:
@@ -91,7 +104,7 @@ def build_runner(cfg: Config) -> Runner:
     init_default_scope(cfg.get("default_scope", "mmengine"))
     _join_processes(cfg)
     try:
-        runner = Runner.from_cfg(cfg)
+        runner = ConciseRunner.from_cfg(cfg)
         if cfg.get("train_cfg") is not None:
             _check_names(runner)
             _build_parts(runner)
@@ -144,28 +157,46 @@ def train(cfg: Config, resume: bool = False, trust: bool = False) -> Runner:
     remove_unfinished(cfg.work_dir)
     for teacher in cfg.model.get("teachers", {}).values() if trust else ():
         teacher["trust"] = True
+    stored = None
     if resume:
         newest = newest_checkpoint(cfg.work_dir)
         if newest is not None:
-            read_checkpoint(newest, trust)
             cfg.load_from, cfg.resume = str(newest), True
     elif newest_checkpoint(cfg.work_dir) is not None:
         raise CheckpointError(
             f"{cfg.work_dir} already holds a run; go on with it (--resume), or name another folder (--work-dir)"
         )
-    if cfg.get("load_from") and not cfg.get("resume"):
-        read_checkpoint(cfg.load_from, trust)  # the engine itself would unpickle anything
+    if cfg.get("load_from"):
+        stored = read_checkpoint(cfg.load_from, trust)  # the engine itself would unpickle anything
     runner = build_runner(cfg)
     model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    if stored is not None:
+        _check_start(model, stored, cfg)
     if isinstance(model, Distiller) and is_main_process():
         print_terms(model)
     try:
         runner.train()
+    except URLError as error:
+        raise CheckpointError(
+            f"cannot fetch the pretrained weights that {cfg.filename} names: {error.reason}; start at random "
+            f"(--no-pretrained), or set the config's pretrained to a file"
+        ) from error
     finally:
         for hook in runner.hooks:
             if isinstance(hook, ProgressHook):
                 hook.after_train(runner)
     return runner
+
+
+def _check_start(model: nn.Module, stored: Mapping[str, Any], cfg: Config) -> None:
+    """A resumed run must find all of its weights; one that starts from others, at least some of them."""
+    state = {**stored.get("state_dict", stored), **stored.get("distill_state", {})}
+    if cfg.get("resume"):
+        load_strictly(model, state, f"{cfg.load_from} (to go on with {cfg.filename})")
+        return
+    own = model.state_dict()
+    if not any(key in own and getattr(value, "shape", None) == own[key].shape for key, value in state.items()):
+        raise CheckpointError(f"load_from: none of the weights in {cfg.load_from} fits the model of {cfg.filename}")
 
 
 def print_terms(model: Distiller, console: Console | None = None) -> None:

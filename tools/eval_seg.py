@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 
 import torch
-from mmengine.config import DictAction
 
+from common.config import ReadOptions
 from common.errors import ConfigError, exit_on_user_error
 from common.provenance import portable_path, provenance
 from common.teacher import state_fingerprint
@@ -33,7 +33,7 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--device", default=None, help="cpu or cuda (default: cuda where there is one)")
     parser.add_argument("--pictures", type=int, default=6, help="frames to picture (%(default)s)")
     parser.add_argument("--limit", type=int, default=None, help="only so many images, evenly spread")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="KEY=VALUE for every config")
+    parser.add_argument("--cfg-options", nargs="+", action=ReadOptions, help="KEY=VALUE for every config")
     parser.add_argument("--trust-checkpoint", action="store_true", help="unpickle any object in it: this can run code")
     args = parser.parse_args(arguments)
     if len(args.files) % 2:

@@ -10,10 +10,9 @@ import argparse
 import sys
 
 import torch
-from mmengine.config import DictAction
 
-from common.checkpoint import file_sha256
-from common.config import read_config
+from common.checkpoint import file_sha256, read_checkpoint
+from common.config import ReadOptions, read_config
 from common.errors import exit_on_user_error
 from common.provenance import portable_path, provenance
 from common.report import Table, write_json
@@ -29,7 +28,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--data-root", help="the data folder, in place of the config's")
     parser.add_argument("--device", help="cpu or cuda (default: cuda where there is one)")
     parser.add_argument("--out", metavar="FILE.json", help="also write the scores with their provenance")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction, metavar="KEY=VALUE", help="single values")
+    parser.add_argument("--cfg-options", nargs="+", action=ReadOptions, metavar="KEY=VALUE", help="single values")
     parser.add_argument("--trust-checkpoint", action="store_true", help="unpickle any object in the checkpoint")
     return parser.parse_args(argv)
 
@@ -56,6 +55,7 @@ def main(argv: list[str] | None = None) -> None:
             "split": args.split,
             "config": portable_path(args.config),
             "checkpoint_sha256": file_sha256(args.checkpoint),
+            "training": read_checkpoint(args.checkpoint, args.trust_checkpoint).get("distill"),
             "provenance": provenance(),
         }
         write_json(args.out, record)

@@ -17,6 +17,9 @@ from common.errors import exit_on_user_error
 from common.training import forget_pretrained, set_data_root, train, use_mixed_precision
 from tasks import task_of
 
+# Options for what --teacher puts around the student; all others are for the student's own config.
+DISTILLING = ("model.losses.", "model.taps.", "model.teachers.", "model.student.")
+
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
@@ -41,11 +44,15 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Run the command."""
     args = parse_args(argv)
-    cfg = read_config(args.config, args.cfg_options)
+    options = args.cfg_options or {}
+    late = {key: value for key, value in options.items() if args.teacher and key.startswith(DISTILLING)}
+    cfg = read_config(args.config, {key: value for key, value in options.items() if key not in late})
     task = task_of(cfg)
     check_keys(cfg, strict=args.teacher is None and "common.engine" in cfg.get("custom_imports", {}).get("imports", []))
     if args.teacher:
         cfg = task.distilled_config(cfg, *args.teacher, args.method)
+        cfg.merge_from_dict(late)
+    task.prepare(cfg)
     if args.data_root:
         set_data_root(cfg, args.data_root)
     if args.no_pretrained:
@@ -54,13 +61,17 @@ def main(argv: list[str] | None = None) -> None:
         use_mixed_precision(cfg)
     cfg.launcher = args.launcher
     os.environ.setdefault("LOCAL_RANK", "0")
+    if args.seed is not None:
+        cfg.randomness = {**(cfg.get("randomness") or {}), "seed": args.seed}
+    if args.work_dir:
+        cfg.work_dir = args.work_dir
     if args.write_config:
         with atomic_write(args.write_config, "w") as file:
             file.write(cfg.pretty_text)
         print(f"wrote {args.write_config}")
         return
     task.check_data(cfg)
-    train(prepare_run(cfg, args.seed, args.work_dir), args.resume, args.trust_checkpoint)
+    train(prepare_run(cfg), args.resume, args.trust_checkpoint)
 
 
 if __name__ == "__main__":

@@ -181,7 +181,7 @@ def bpkd_loss(
         ``loss_body`` and ``loss_edge``, weighted scalars; both 0 where student and teacher agree.
 
     Raises:
-        ValueError: if shapes, number of classes or of alphas, labels, or an option do not fit.
+        ValueError: if shapes, number of classes (at least 2) or of alphas, labels, or an option do not fit.
 
     >>> logits = torch.tensor([[[[1.0, 2.0]], [[0.0, 1.0]]]])
     >>> losses = bpkd_loss(logits, 2 * logits, torch.tensor([[[0, 1]]]), width=3)
@@ -195,6 +195,8 @@ def bpkd_loss(
         raise ValueError(f"expected normalize to be one of {NORMALIZE} but found {normalize!r}")
     sizes = check_shape("student logits", student, "B C H W")
     check_shape("teacher logits", teacher, "B C H W", {"B": sizes["B"], "C": sizes["C"]})
+    if sizes["C"] == 1:  # a softmax over one class is 1 whatever its score: edges would teach nothing
+        raise ValueError("expected at least 2 classes but found 1")
     if len(target) != sizes["B"]:
         raise ValueError(f"expected a target for a batch of {sizes['B']} but found {tuple(target.shape)}")
     alpha = _class_weights(alpha, student)

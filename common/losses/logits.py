@@ -36,7 +36,7 @@ def kd_loss(
         Scalar, 0 where the two agree up to a constant per position, or where everything is ignored.
 
     Raises:
-        ValueError: if the shapes differ, or the temperature is not above 0.
+        ValueError: if the shapes differ, there are fewer than 2 classes, or the temperature is not above 0.
 
     >>> import torch
     >>> kd_loss(torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, 3.0]]).log1p(), temperature=1.0)
@@ -47,6 +47,8 @@ def kd_loss(
     check_temperature(temperature)
     sizes = check_shape("student logits", student, "N C *")
     check_shape("teacher logits", teacher, "N C *", sizes)
+    if sizes["C"] == 1:  # a softmax over one class is 1 whatever its score: nothing would be learnt
+        raise ValueError("expected at least 2 classes but found 1")
     log_q = F.log_softmax(student / temperature, dim=1)
     log_p = F.log_softmax(teacher.detach() / temperature, dim=1)
     divergence = (log_p.exp() * (log_p - log_q)).sum(dim=1)

@@ -1,6 +1,6 @@
 # BPKD (Liu et al., WACV 2024, arXiv 2306.08075) on Cityscapes: DeepLabV3+ R101 -> DeepLabV3+ MobileNetV2,
 # 512x1024, batch 8, 80k iterations. The paper's row: teacher 80.98, student 75.29, CWD 77.97, BPKD 78.59 mIoU.
-# The authors released no training code: the loss is rebuilt from their figure 3 and four independent
+# The authors released no training code: the loss is rebuilt from their figure 3 and three independent
 # re-implementations that agree (SOURCES.md).
 _base_ = "./student_deeplab.py"
 model = dict(
@@ -25,10 +25,10 @@ model = dict(
             target="gt_sem_seg",
             body_weight=20.0,  # lambda_B and lambda_E as four re-implementations have them
             edge_weight=50.0,
-            alpha=2.0,  # second hand, as are
+            alpha=2.0,  # second hand, as is the width
             temperature=1.0,
             width=7,
         )
-    ),  # the "adjustable Trimap" of 7 pixels
+    ),
     example=dict(type="SegExample", size=(128, 128)),
 )

@@ -1,5 +1,5 @@
 # BPKD on CamVid: DeepLabV3+ R101 -> DeepLabV3+ MobileNetV2, 360x360, batch 16, 40k iterations. The paper has no
-# CamVid row; CIRKD's and Af-DCD's tables (configs/tables) have this protocol for other methods.
+# CamVid row; CIRKD's and Af-DCD's tables have this protocol for other methods.
 _base_ = "./student_deeplab_camvid.py"
 model = dict(
     _delete_=True,

@@ -16,4 +16,4 @@ param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, begin=0, end=50, by_epoch=False),
     dict(type="PolyLR", eta_min=0.0, power=0.9, begin=50, end=300, by_epoch=False),
 ]
-default_hooks = dict(logger=dict(interval=10))
+default_hooks = dict(logger=dict(interval=10), checkpoint=dict(interval=100))

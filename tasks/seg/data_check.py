@@ -29,6 +29,8 @@ SOURCES = {
         "python data_prep/seg/camvid.py FOLDER_OF_THE_DOWNLOAD --out {root}",
     ),
 }
+# The generator's default folder, and the file that it leaves in every folder.
+GENERATED_FOLDER, GENERATED_FILE = "synthetic_street", "synthetic.json"
 GENERATED = Source("nothing to download: it is generated", "python data_prep/seg/synthetic.py --out {root}")
 
 
@@ -58,8 +60,12 @@ def _innermost(dataset: Mapping) -> Iterator[Mapping]:
         yield from _innermost(one)
 
 
+def _is_generated(kind: str, root: Path) -> bool:
+    return kind == "CamVidDataset" and (root.name == GENERATED_FOLDER or (root / GENERATED_FILE).is_file())
+
+
 def _three_lines(kind: str, root: Path, missing: Path, part: str) -> str:
-    source = GENERATED if "street" in root.name else SOURCES.get(kind)
+    source = GENERATED if _is_generated(kind, root) else SOURCES.get(kind)
     found = "the folder is empty" if missing.is_dir() else "there is no such folder"
     if source is None:
         return f"expected {part} images in {missing} but {found}; set data_root (--data-root)"

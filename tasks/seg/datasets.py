@@ -1,7 +1,9 @@
-"""CamVid for mmseg, and loaders that name the file when a picture or label is not as it should be."""
+"""Data in lists, and CamVid, for mmseg, and loaders that name the file that is not as it should be."""
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,55 +14,77 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import DATASETS, TRANSFORMS
 
-from common.errors import DataError
+from common.errors import ConfigError, DataError
 from common.palettes import CAMVID_CLASSES, CAMVID_PALETTE, CAMVID_VOID, IGNORE_INDEX
 
-SUFFIXES = (".png", ".jpg", ".jpeg")
-HOW_TO_PREPARE = (
-    "prepare CamVid with `python data_prep/seg/camvid.py DOWNLOAD --out FOLDER`, "
-    "or generate data with `python data_prep/seg/synthetic.py --out FOLDER`"
-)
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+LABEL_SUFFIXES = (".png",)  # JPEG changes label values
+CAMVID_SPLITS = ("train", "val", "test")
 
 
 @DATASETS.register_module()
-class CamVidDataset(BaseSegDataset):
-    """CamVid's 11 classes in SegNet's layout, or anything else in that layout.
+class ListedSegDataset(BaseSegDataset):
+    """Pictures and labels of any classes, named in lists.
 
-    ``ROOT/{train,val,test}/NAME.{png,jpg}``, ``ROOT/{train,val,test}annot/NAME.png`` and lists
-    ``ROOT/{train,val,test}.txt`` with lines ``image label``. Paths in a list are relative to ROOT, or absolute and
-    then, where nothing is there, mapped to ROOT by their last two parts. Where the list's suffix does not exist, the
-    other ones are tried. Without a list every picture of the split's folder is taken. Label 11 (void) becomes 255.
+    ``ROOT/SPLIT.txt`` with lines ``image label``, separated by spaces or a tab. A path with spaces in it needs the tab,
+    or double quotes around it. Paths are relative to ROOT, or absolute and then, where nothing is there, mapped to ROOT
+    by their last two parts. Where the named picture does not exist, it is looked for as .png, .jpg and .jpeg; labels
+    are .png. Without a label, ``train/NAME.jpg`` has the label ``trainannot/NAME.png``. Without a list every picture of
+    ``ROOT/SPLIT`` is taken.
 
     Args:
         data_root: the folder ROOT.
-        split: "train", "val" or "test".
+        split: name of the list and of the folder, such as "train".
         ann_file: another list than ``{split}.txt``, relative to ROOT or absolute.
-        options: arguments of `mmseg.datasets.BaseSegDataset`, such as ``pipeline``.
+        void: the label value, as stored, of pixels without a class; becomes ``ignore_index``. None where there is none.
+        options: arguments of `mmseg.datasets.BaseSegDataset`, such as ``pipeline`` and
+            ``metainfo=dict(classes=(...), palette=[...])``: class i has the label value i.
 
     Raises:
+        ConfigError: if classes, palette or void do not fit.
         DataError: if the folder, the list, a picture or a label is missing.
     """
 
-    METAINFO = {  # noqa: RUF012 - the name and kind that mmseg reads
-        "classes": CAMVID_CLASSES,
-        "palette": [list(colour) for colour in CAMVID_PALETTE],
-    }
+    how_to_prepare = "correct data_root, split or ann_file, or write the list with lines 'image label'"
 
-    def __init__(self, data_root: str, split: str = "train", ann_file: str = "", **options: Any) -> None:
-        if split not in ("train", "val", "test"):
-            raise DataError(f"expected split 'train', 'val' or 'test' but found {split!r}")
+    def __init__(
+        self, data_root: str, split: str = "train", ann_file: str = "", void: int | None = None, **options: Any
+    ) -> None:
+        self._check_metainfo(options.get("metainfo") or {})
+        if void is not None and not 0 <= void <= 255:
+            raise ConfigError(f"expected void to be a label value 0..255 or None but found {void}")
         self.split = split
+        self.void = void
         self._list_is_given = bool(ann_file)
         super().__init__(data_root=str(data_root), ann_file=ann_file or f"{split}.txt", **options)
+
+    @classmethod
+    def _check_metainfo(cls, metainfo: Mapping[str, Any]) -> None:
+        own = cls.METAINFO.get("classes")
+        classes = metainfo.get("classes", own)
+        if not isinstance(classes, (list, tuple)) or not classes:
+            raise ConfigError(
+                f"expected names of classes but found {classes!r}; give {cls.__name__} "
+                "metainfo=dict(classes=('road', ...), palette=[[128, 64, 128], ...])"
+            )
+        foreign = [name for name in classes if own is not None and name not in own]
+        if foreign:
+            raise ConfigError(
+                f"expected some of the classes {', '.join(own)} but found {', '.join(foreign)}; "
+                f"data of other classes is a ListedSegDataset, not a {cls.__name__}"
+            )
+        palette = metainfo.get("palette")
+        if palette and len(palette) != len(classes):
+            raise ConfigError(f"expected a palette of {len(classes)} colours, one per class, but found {len(palette)}")
 
     def load_data_list(self) -> list[dict]:
         """One entry for each picture, with the paths of picture and label."""
         root = Path(self.data_root)
         if not root.is_dir():
-            raise DataError(f"expected a data folder but found none at {root.absolute()}; {HOW_TO_PREPARE}")
+            raise DataError(f"expected a data folder but found none at {root.absolute()}; {self.how_to_prepare}")
         list_file = Path(self.ann_file)
         if list_file.is_file():
-            pairs = _read_list(list_file, root)
+            pairs = _read_list(list_file, root, self.how_to_prepare)
         elif self._list_is_given:
             raise DataError(f"expected the list {list_file.absolute()} but found no such file; check ann_file")
         else:
@@ -68,10 +92,10 @@ class CamVidDataset(BaseSegDataset):
         if not pairs:
             raise DataError(
                 f"expected the list {list_file.absolute()} or pictures in {(root / self.split).absolute()} "
-                f"but found neither (or both empty); {HOW_TO_PREPARE}"
+                f"but found neither (or both empty); {self.how_to_prepare}"
             )
         shared = {
-            "label_map": {**(self.label_map or {}), CAMVID_VOID: self.ignore_index},
+            "label_map": self._loaded_to_ignored(),
             "reduce_zero_label": self.reduce_zero_label,
             "num_classes": len(self.metainfo["classes"]),
         }
@@ -79,37 +103,100 @@ class CamVidDataset(BaseSegDataset):
             {"img_path": str(image), "seg_map_path": str(label), **shared, "seg_fields": []} for image, label in pairs
         ]
 
+    def _loaded_to_ignored(self) -> dict[int, int] | None:
+        if self.void is None:
+            return self.label_map
+        # mmseg maps labels after it has lowered them by one, where it is told to.
+        return {**(self.label_map or {}), self.void - bool(self.reduce_zero_label): self.ignore_index}
 
-def _read_list(list_file: Path, root: Path) -> list[tuple[Path, Path]]:
+
+@DATASETS.register_module()
+class CamVidDataset(ListedSegDataset):
+    """CamVid's 11 classes in SegNet's layout: label 11 (void) is ignored.
+
+    Args:
+        data_root: see `ListedSegDataset`.
+        split: "train", "val" or "test".
+        ann_file: see `ListedSegDataset`.
+        void: see `ListedSegDataset`.
+        options: arguments of `mmseg.datasets.BaseSegDataset`.
+
+    Raises:
+        ConfigError: if classes other than CamVid's are asked for.
+        DataError: if the split is unknown, or the folder, the list, a picture or a label is missing.
+    """
+
+    METAINFO = {  # noqa: RUF012 - the name and kind that mmseg reads
+        "classes": CAMVID_CLASSES,
+        "palette": [list(colour) for colour in CAMVID_PALETTE],
+    }
+    how_to_prepare = (
+        "prepare CamVid with `python data_prep/seg/camvid.py DOWNLOAD --out FOLDER`, "
+        "or generate data with `python data_prep/seg/synthetic.py --out FOLDER`"
+    )
+
+    def __init__(
+        self,
+        data_root: str,
+        split: str = "train",
+        ann_file: str = "",
+        void: int | None = CAMVID_VOID,
+        **options: Any,
+    ) -> None:
+        if split not in CAMVID_SPLITS:
+            raise DataError(f"expected split 'train', 'val' or 'test' but found {split!r}")
+        super().__init__(data_root, split, ann_file, void, **options)
+
+
+def _read_list(list_file: Path, root: Path, how_to_prepare: str) -> list[tuple[Path, Path]]:
     pairs = []
-    for number, line in enumerate(list_file.read_text().splitlines(), start=1):
-        columns = line.split()
+    for number, line in enumerate(list_file.read_text(encoding="utf-8-sig").splitlines(), start=1):
+        where = f"{list_file} (line {number})"
+        columns = _columns(line, where)
         if not columns:
             continue
-        if len(columns) > 2:
-            raise DataError(f"expected 'image label' but found {line!r} in {list_file} (line {number})")
         image = _find(columns[0], root)
         if image is None:
             raise DataError(
                 f"expected the picture {columns[0]} (.png or .jpg) below {root.absolute()} but found none; "
-                f"it is named in {list_file} (line {number}). {HOW_TO_PREPARE}"
+                f"it is named in {where}. {how_to_prepare}"
             )
         named = columns[1] if len(columns) == 2 else str(_label_of(image))
-        label = _find(named, root)
+        label = _find(named, root, LABEL_SUFFIXES)
         if label is None:
             raise DataError(
-                f"expected the label {named} for {image} but found none below {root.absolute()}; restore it, or take "
-                f"the picture out of {list_file} (line {number})"
+                f"expected the label {named} (a .png) for {image} but found none below {root.absolute()}; restore it, "
+                f"or take the picture out of {where}"
             )
         pairs.append((image, label))
     return pairs
+
+
+def _columns(line: str, where: str) -> list[str]:
+    """The one or two paths of a list's line; none where it is blank."""
+    if "\t" in line:
+        columns = [column.strip().strip('"') for column in line.split("\t") if column.strip()]
+    else:
+        reader = shlex.shlex(line, posix=True)
+        reader.whitespace_split = True
+        reader.quotes, reader.escape, reader.commenters = '"', "", ""  # other signs may be part of a name
+        try:
+            columns = list(reader)
+        except ValueError as error:
+            raise DataError(f"expected a closing quote but found {line!r} in {where}; add it") from error
+    if len(columns) > 2:
+        raise DataError(
+            f"expected 'image label' but found {line!r} in {where}; where a path holds spaces, put it in double "
+            "quotes or separate the two by a tab"
+        )
+    return columns
 
 
 def _read_folder(root: Path, split: str) -> list[tuple[Path, Path]]:
     folder = root / split
     if not folder.is_dir():
         return []
-    images = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    images = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
     for image in images:
         if not _label_of(image).is_file():
             raise DataError(f"expected the label {_label_of(image)} for {image} but found none; restore it")
@@ -120,13 +207,15 @@ def _label_of(image: Path) -> Path:
     return image.parent.with_name(f"{image.parent.name}annot") / f"{image.stem}.png"
 
 
-def _find(named: str, root: Path) -> Path | None:
-    """The existing file that a list's path means (see `CamVidDataset`), or None."""
+def _find(named: str, root: Path, only: tuple[str, ...] | None = None) -> Path | None:
+    """The existing file that a list's path means (see `ListedSegDataset`), of the suffixes ``only``, or None."""
     path = Path(named)
     for candidate in (root / path, root.joinpath(*path.parts[-2:])):
-        for suffix in (path.suffix, *SUFFIXES):
-            file = candidate.with_suffix(suffix)
-            if file.is_file():
+        bare = candidate.with_suffix("") if candidate.suffix.lower() in IMAGE_SUFFIXES else candidate
+        # A name may hold dots, so suffixes are appended to it, not put in the place of its last part.
+        others = [bare.parent / f"{bare.name}{suffix}" for suffix in IMAGE_SUFFIXES]
+        for file in (candidate, *others):
+            if (only is None or file.suffix.lower() in only) and file.is_file():
                 return file
     return None
 
@@ -154,7 +243,7 @@ class CheckedAnnotations(LoadAnnotations):
 
     Args:
         num_classes: labels are 0..num_classes - 1, or `ignore_index`, after mmseg's label mapping. By default what the
-            dataset says (`CamVidDataset` does); values are not checked where neither is given.
+            dataset says (`ListedSegDataset` does); values are not checked where neither is given.
         ignore_index: the value of pixels without a class.
         options: arguments of mmseg's `LoadAnnotations`.
 

@@ -85,10 +85,10 @@ def evaluate(
     classes = list(meta["classes"])
     if len(dataset) == 0:
         raise DataError(f"expected images but found none in {dataset.data_root}; check data_root and the split")
-    if model.decode_head.num_classes != len(classes):
+    if model.num_classes != len(classes):
         raise ConfigError(
             f"expected a network with the dataset's {len(classes)} classes but found one with "
-            f"{model.decode_head.num_classes}; evaluate it on the dataset that it was trained for"
+            f"{model.num_classes}; evaluate it on the dataset that it was trained for"
         )
     ignore_index = getattr(dataset, "ignore_index", 255)
     scores = SegmentationScores(len(classes), ignore_index=ignore_index)

@@ -57,7 +57,7 @@ def load_segmentor(
         raise ConfigError(f"expected a network that can be built but {config_path} fails with: {error}") from error
     stored = read_checkpoint(checkpoint, trust)
     load_strictly(model, state_dict_of(stored), f"{checkpoint} (for {config_path})")
-    model.dataset_meta = _dataset_meta(stored.get("meta", {}), cfg, model.decode_head.num_classes)
+    model.dataset_meta = _dataset_meta(stored.get("meta", {}), cfg, model.num_classes)
     return model.to(target).eval(), cfg
 
 

@@ -209,6 +209,12 @@ def test_renamed_keys_give_the_share_loaded_and_the_nearest_names():
     assert "4 keys differ in all" in message
 
 
+def test_one_missing_key_is_enough():
+    state = {key: value for key, value in network().state_dict().items() if key != "2.bias"}
+    with pytest.raises(CheckpointError, match=r"8 of 9 keys can be loaded; missing '2\.bias'"):
+        load_strictly(network(), state, "file.pth")
+
+
 def test_unexpected_keys_are_named():
     with pytest.raises(CheckpointError, match=r"unexpected 'extra.weight'"):
         load_strictly(network(), {**network().state_dict(), "extra.weight": torch.ones(1)}, "file.pth")

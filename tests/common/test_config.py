@@ -152,3 +152,11 @@ def test_preprocessor_beside_the_model_belongs_to_the_student_of_a_distillation(
     assert cfg.model.student.data_preprocessor.type == "SegDataPreProcessor"
     assert "data_preprocessor" not in cfg
     assert "data_preprocessor" in prepared(model=student, data_preprocessor={"type": "SegDataPreProcessor"})
+
+
+def test_a_scheduled_weight_lets_several_processes_expect_idle_adapters(prepared):
+    def run(weight):
+        return prepared(model={"type": "Distiller", "losses": {"cwd": {"type": "CWDLoss", "weight": weight}}})
+
+    assert run({"type": "linear_warmup", "value": 3.0, "steps": 10}).find_unused_parameters
+    assert "find_unused_parameters" not in run(3.0)

@@ -137,6 +137,16 @@ def test_teacher_is_bit_identical_after_training_and_its_loss_never_runs():
     assert teacher.model.loss_calls == 0
 
 
+def test_teacher_runs_only_as_far_as_its_taps_need():
+    model = make(losses={"cwd": CWD})
+    runs = []
+    for name in ("body", "head"):
+        module = getattr(model.teachers["teacher"].model, name)
+        module.register_forward_pre_hook(lambda *_, name=name: runs.append(name))
+    model(INPUTS, SAMPLES, mode="loss")
+    assert runs == ["body"]
+
+
 def test_teacher_stays_in_eval_mode_through_train_and_eval():
     model = make(teacher={"model": {"type": "ToySegmentor", "width": 8, "dropout": 0.5}})
     model.train()

@@ -3,7 +3,6 @@ import io
 import json
 import math
 import re
-import statistics
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from common.report import (
     Table,
     legend,
     line_plot,
-    mean_std,
     panel_grid,
     track,
     verdict,
@@ -61,20 +59,6 @@ def test_table_in_terminal_shows_square_brackets_as_they_are():
 def test_table_refuses_a_row_of_another_length():
     with pytest.raises(ValueError, match="expected 2 cells but found 1"):
         Table("t", ["a", "b"], [["x"]])
-
-
-def test_mean_std_states_sample_deviation_and_count():
-    values = [70.0, 71.5, 73.0]
-    assert mean_std(values) == f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f} (n = 3)"
-
-
-def test_mean_std_of_one_value_states_no_deviation():
-    assert mean_std([71.24], digits=2) == "71.24 (n = 1)"
-
-
-def test_mean_std_refuses_no_values():
-    with pytest.raises(ValueError, match="found none"):
-        mean_std([])
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,9 @@ def test_an_unknown_table_lists_those_there_are():
         load_table("seg_demoo")
 
 
-@pytest.mark.parametrize("path", sorted((tables.PROJECT / "configs" / "tables").glob("*.py")), ids=lambda p: p.stem)
+TABLES = sorted((tables.PROJECT_ROOT / "configs" / "tables").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", TABLES, ids=lambda p: p.stem)
 def test_every_table_of_the_project_can_be_read_with_its_configs(path):
     tables.check_configs(load_table(path))

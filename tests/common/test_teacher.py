@@ -246,6 +246,14 @@ def test_teacher_of_another_normalisation_gets_its_own():
     torch.testing.assert_close(input_conversion(ours, theirs)(student), expected, rtol=1e-4, atol=1e-4)
 
 
+def test_teacher_without_normalisation_gets_raw_values():
+    raw = torch.rand(2, 3, 4, 4) * 255
+    student = preprocessor([10, 20, 30], [2, 4, 5], True)
+    normalised = (raw - torch.tensor([10.0, 20, 30]).view(3, 1, 1)) / torch.tensor([2.0, 4, 5]).view(3, 1, 1)
+    convert = input_conversion(student, preprocessor(None, None, True))
+    torch.testing.assert_close(convert(normalised), raw, rtol=1e-4, atol=1e-3)
+
+
 def test_equal_normalisations_need_no_conversion():
     assert input_conversion(preprocessor([1] * 3, [2] * 3, True), preprocessor([1] * 3, [2] * 3, True)) is None
     assert input_conversion(nn.Identity(), preprocessor([1] * 3, [2] * 3, True)) is None

@@ -62,7 +62,7 @@ def test_checkpoint_of_a_distillation_is_the_plain_student_with_its_provenance(r
     note = stored["distill"]
     assert note["seed"] == 0
     assert note["teachers"]["teacher"]["sha256"] == runner.model.teachers["teacher"].fingerprint()
-    assert note["teachers"]["teacher"]["checkpoint"] == str(small_teacher[1])
+    assert note["teachers"]["teacher"]["checkpoint"] == "…/teacher.pth"  # no folders of the machine
     assert note["losses"]["cwd"].startswith("2 * CWDLoss(")
     assert len(note["commit"].removesuffix("-dirty")) in (0, 40)
 

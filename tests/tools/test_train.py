@@ -48,7 +48,7 @@ def start(*arguments, cwd, environment=None, **options):
 
 
 def finish(process):
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=280)
     assert process.returncode == 0, out[-2000:] + err[-3000:]
     return out, err
 
@@ -139,9 +139,10 @@ def test_killed_in_mid_training_and_resumed_ends_bit_identical(train, small_camv
     slow.dump(tmp_path / "slow.py")
     here = {"PYTHONPATH": str(tmp_path)}
     killed = start(tmp_path / "slow.py", "--work-dir", "killed", cwd=tmp_path, environment=here, start_new_session=True)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 280
     while not (tmp_path / "killed" / "iter_4.pth").exists() and killed.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
+    assert killed.poll() is None, killed.communicate()
     time.sleep(0.3)  # a step or two past the checkpoint
     os.killpg(killed.pid, signal.SIGKILL)
     killed.communicate()
@@ -229,7 +230,7 @@ def test_two_processes_compute_what_one_does_with_the_doubled_batch(train, small
 
 def test_command_alone_prints_the_error_and_exits_with_2(tmp_path):
     process = start("nowhere.py", cwd=tmp_path)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=280)
     assert process.returncode == 2
     assert out == ""
     assert err.startswith("error: expected a config file at nowhere.py but found none")
@@ -292,8 +293,6 @@ def set_teacher(key, value):
         (set_teacher("config", "nowhere.py"), "expected a config file at nowhere.py but found none"),
         (lambda c: c.update(default_scope="mmdet3d"), "expected default_scope 'mmseg'"),
     ],
-    ids=["key", "model key", "misspelt tap", "silent tap", "loss", "hyperparameter"]
-    + ["shapes", "nan", "checkpoint", "teacher", "scope"],
 )
 def test_mistake_in_a_config_is_one_message(refused, change, message):
     assert message in refused(change=change)

@@ -39,6 +39,25 @@ def test_missing_generated_data_names_the_generator(tmp_path):
         check_data(config({"type": "CamVidDataset", "data_root": str(root)}))
 
 
+def test_data_is_called_generated_by_what_the_generator_leaves(tmp_path):
+    (tmp_path / "synthetic.json").write_text("{}")
+    (tmp_path / "train").mkdir()
+    dataset = {"type": "CamVidDataset", "data_root": str(tmp_path), "data_prefix": {"img_path": "train"}}
+    with pytest.raises(DataError, match="it is generated"):
+        check_data(config(dataset))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "name"),
+    [(CITYSCAPES, "street_scenes"), (CITYSCAPES, "synthetic_street"), ({"type": "CamVidDataset"}, "street_scenes")],
+)
+def test_a_folder_of_streets_is_not_called_generated(tmp_path, dataset, name):
+    with pytest.raises(DataError) as raised:
+        check_data(config({**dataset, "data_root": str(tmp_path / name)}))
+    assert "generated" not in str(raised.value)
+    assert "prepare it: " in str(raised.value)
+
+
 def test_missing_data_of_another_kind_says_how_to_point_elsewhere(tmp_path):
     with pytest.raises(DataError, match=r"expected val images in .*/ade but there is no such folder; set data_root"):
         check_data(config({"type": "ADE20KDataset", "data_root": str(tmp_path / "ade")}, "val"))
