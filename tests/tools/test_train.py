@@ -335,7 +335,7 @@ def damage(root, what):
     [
         ("missing folder", "there is no such folder", 1),
         ("empty folder", "the folder is empty", 1),
-        ("missing label", "trainannot/003.png for", 1),
+        ("missing label", "expected the label trainannot/003.png", 1),
         ("other size", "expected a label of 64x48", 1),
         ("value out of range", "found 77 (1 pixels) in", 1),
         ("unreadable image", "found an unreadable file", 1),
