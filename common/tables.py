@@ -209,9 +209,8 @@ class Reproduction:
             if not stage:
                 continue
             label = ", ".join(dict.fromkeys(row.name for row, _ in stage))
-            at_once = max(min(jobs, len(stage)), 1)
-            self._threads = max((os.cpu_count() or 1) // at_once, 1)
-            with RunProgress(label, len(stage)) as progress, ThreadPoolExecutor(at_once) as pool:
+            self._threads = max((os.cpu_count() or 1) // max(jobs, 1), 1)
+            with RunProgress(label, len(stage)) as progress, ThreadPoolExecutor(max(jobs, 1)) as pool:
                 runs = [pool.submit(self._run_shown, progress, row, seed) for row, seed in stage]
                 try:
                     for done in as_completed(runs):
