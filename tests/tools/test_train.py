@@ -19,6 +19,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from small_runs import distiller, network, run_config, write_camvid, write_config, write_teacher
 
+import tasks.seg  # noqa: F401  (what it says on import is not said in a test)
 from common.checkpoint import read_checkpoint
 
 TOOL = str(ROOT / "tools" / "train.py")
