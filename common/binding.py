@@ -34,7 +34,8 @@ def read_term(name: str, cfg: Mapping[str, Any], paths: Mapping[str, Mapping], t
     loss = find_loss(cfg["type"])
     tensors = tensor_arguments(loss)
     # A tensor argument is bound by a name; anything else given for it is a hyperparameter (BPKD's alpha).
-    bound = [a for a in tensors if isinstance(cfg.get(a), str)]
+    roles = ("student", "teacher", "target", *teachers)
+    bound = [a for a in tensors if isinstance(cfg.get(a), str) or (cfg.get(a) is not None and a in roles)]
     options = {key: value for key, value in cfg.items() if key not in TERM_KEYS and key not in bound}
     sources = {a: _read_source(name, a, cfg[a], paths, teachers) for a in bound}
     made = make_loss(loss, options, name)

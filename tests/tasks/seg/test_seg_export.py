@@ -172,7 +172,7 @@ def test_the_config_beside_an_exported_student_holds_only_what_mmseg_has(folder,
     text = (folder / "out" / "student.py").read_text()
     assert "OfThisProject" not in text
     assert "custom_imports" not in text
-    assert "pretrained" not in text
+    assert "open-mmlab" not in text
     assert "teacher" not in text
     assert exported["left_out"] == ["TransformOfThisProject"]
     cfg = Config.fromfile(folder / "out" / "student.py")
