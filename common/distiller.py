@@ -64,13 +64,15 @@ class Distiller(BaseModel):
         super().__init__(data_preprocessor=student_model.data_preprocessor)
         self.student = student_model
         with torch.random.fork_rng():
+            # Losses before teachers: a misspelt key should not wait until a teacher is trained.
+            names = list(teachers or {})
+            paths = read_tap_paths(taps or {}, [STUDENT, *names])
+            specs = [read_term(name, cfg, paths, names) for name, cfg in (losses or {}).items()]
             self.teachers = {name: build_teacher(name, cfg) for name, cfg in (teachers or {}).items()}
             self._conversions = {
                 name: input_conversion(student_model.data_preprocessor, teacher.model.data_preprocessor)
                 for name, teacher in self.teachers.items()
             }
-            paths = read_tap_paths(taps or {}, [STUDENT, *self.teachers])
-            specs = [read_term(name, cfg, paths, list(self.teachers)) for name, cfg in (losses or {}).items()]
             self.terms = DistillationTerms(specs)
             self._taps = self._attach(specs, paths)
             self._build_adapters(example)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor, nn
 
 from common.checkpoint import load_strictly, read_checkpoint, state_dict_of
 from common.config import read_config
-from common.errors import ConfigError, did_you_mean
+from common.errors import CheckpointError, ConfigError, did_you_mean
+from common.provenance import portable_path
 from common.teacher import FrozenTeacher
 
 DTYPES = ("float32", "float16", "bfloat16")
@@ -33,7 +35,14 @@ def build_teacher(name: str, cfg: Mapping[str, Any]) -> FrozenTeacher:
         model_cfg = teacher_model_config(name, cfg)
     model = MODELS.build(without_pretrained(model_cfg))
     if cfg.get("checkpoint") is not None:
-        state = state_dict_of(read_checkpoint(cfg["checkpoint"], cfg.get("trust", False)), model.state_dict())
+        path = cfg["checkpoint"]
+        if cfg.get("config") and "://" not in str(path) and not Path(path).is_file():
+            raise CheckpointError(
+                f"teacher {name!r}: expected a checkpoint at {path} but found none; train it "
+                f"(python tools/train.py {portable_path(cfg['config'])}), or name another "
+                f"(--cfg-options model.teachers.{name}.checkpoint=FILE)"
+            )
+        state = state_dict_of(read_checkpoint(path, cfg.get("trust", False)), model.state_dict())
         load_strictly(model, state, f"checkpoint {cfg['checkpoint']} of teacher {name!r}")
     elif "checkpoint" not in cfg:
         raise ConfigError(f"teacher {name!r} has no checkpoint; name one (checkpoint=None means: keep it random)")

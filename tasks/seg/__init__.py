@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import warnings
 
 from common import mmcv_ops
 
@@ -10,6 +11,8 @@ mmcv_ops.install()  # before mmseg, whose models import mmdet
 with contextlib.redirect_stdout(io.StringIO()):  # it prints that an optional library is missing
     import mmseg.datasets
     import mmseg.models  # noqa: F401
+
+warnings.filterwarnings("ignore", message="Default ``avg_non_ignore`` is False")  # said at every build of a head
 
 import tasks.seg.datasets  # noqa: E402
 import tasks.seg.example  # noqa: E402
