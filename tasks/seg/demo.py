@@ -32,11 +32,11 @@ def run(jobs: int) -> Path:
     for shown in tables:
         shown.print()
     networks, evaluations = {}, {}
-    for row in table.rows:
+    # The reference of all differences first.
+    for row in sorted(table.rows, key=lambda row: row.name != table.baseline):
         model, cfg = load_segmentor(row.config, newest_checkpoint(runs.run_dir(row, row.seeds[0])), "cpu")
         networks[row.name] = (model, build_dataset(cfg, table.split, DATA))
-    reference = table.baseline
-    for name in [reference, *(name for name in networks if name != reference)]:
+    for name in networks:
         evaluations[name] = evaluate(*networks[name], "cpu", name=name)
     origin = {"data": "data_prep/seg/synthetic.py, seed 0", "split": table.split, **provenance()}
     return write_evaluation(evaluations, networks, OUT, origin)
