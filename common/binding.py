@@ -10,7 +10,7 @@ from common.registry import find_loss, make_loss
 from common.schedules import build_weight
 from common.terms import GROUND_TRUTH, STUDENT, Source, TermSpec, required_arguments, tensor_arguments
 
-TERM_KEYS = ("type", "weight", "adapter", "resize")
+TERM_KEYS = ("type", "weight", "parts", "adapter", "resize")
 
 
 def read_tap_paths(taps: Mapping[str, Any], owners: list[str]) -> dict[str, dict[str, list[str]]]:
@@ -51,7 +51,8 @@ def read_term(name: str, cfg: Mapping[str, Any], paths: Mapping[str, Mapping], t
         sources=sources,
         weight=build_weight(cfg.get("weight", 1.0), name),
         adapter=cfg.get("adapter", "loss"),
-        resize=cfg.get("resize", True),
+        resize=cfg.get("resize"),
+        parts={part: build_weight(weight, name) for part, weight in cfg.get("parts", {}).items()},
     )
 
 

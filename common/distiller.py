@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from mmengine.logging import MessageHub
-from mmengine.model import BaseModel
+from mmengine.model import BaseModel, ModuleDict
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
@@ -17,10 +17,12 @@ from common.ground_truth import ground_truth
 from common.modes import in_eval_mode
 from common.registry import EXAMPLES
 from common.taps import Taps
+from common.teacher import EMATeacher
 from common.teacher_config import build_teacher, input_conversion
 from common.terms import GROUND_TRUTH, STUDENT, DistillationTerms, TermSpec
 
 DISTILL_PREFIX = "distill."
+MEANS_PREFIX = f"{DISTILL_PREFIX}means."
 
 
 @MODELS.register_module()
@@ -38,12 +40,16 @@ class Distiller(BaseModel):
         student: model config, as without distillation; its own losses stay.
         teachers: name -> dict with ``config`` (a config file) or ``model`` (a model config), ``checkpoint``
             (file or URL; None only for tests, where a random teacher is meant), ``mode`` and ``dtype`` as in
-            `common.teacher.FrozenTeacher`, ``trust`` as in `common.checkpoint.read_checkpoint`.
-        taps: tap name -> module path in every model, or a dict from model name (``student``, a teacher's
-            name) to path, or to a list of paths (pyramid levels).
+            `common.teacher.FrozenTeacher`, ``trust`` as in `common.checkpoint.read_checkpoint`; or with ``ema``
+            alone, a momentum: the running mean of the student's own weights (`common.teacher.EMATeacher`).
+        peers: name -> dict with ``model`` (a model config): networks that are trained beside the student, with their
+            own losses and in the same optimiser (mutual learning), and dropped after it.
+        taps: tap name -> module path in every model, or a dict from model name (``student``, a teacher's or
+            peer's name) to path, or to a list of paths (pyramid levels).
         losses: name -> dict with ``type``; the loss's tensor arguments, each naming a tap (``'logits'``: on the
-            model the argument is named after, ``'tough.logits'``: on that one) or ground truth
-            (``'gt_sem_seg'``); its hyperparameters; and ``weight`` (number or schedule), ``adapter``, ``resize``.
+            model the argument is named after, ``'tough.logits'``: on that one, ``'peer.logits'`` also as the
+            ``student`` of a loss) or ground truth (``'gt_sem_seg'``); its hyperparameters; and ``weight`` (number or
+            schedule), ``parts`` (the same for single parts of a loss that returns several), ``adapter``, ``resize``.
         example: config of a batch (registry `EXAMPLES`) to find tap shapes with; by default two zero images of
             64 x 64 pixels in the model's tensor mode.
 
@@ -59,6 +65,7 @@ class Distiller(BaseModel):
         taps: Mapping[str, Any] | None = None,
         losses: Mapping[str, Mapping[str, Any]] | None = None,
         example: dict | None = None,
+        peers: Mapping[str, Mapping[str, Any]] | None = None,
     ):
         student_model = MODELS.build(student)
         super().__init__(data_preprocessor=student_model.data_preprocessor)
@@ -66,12 +73,14 @@ class Distiller(BaseModel):
         with torch.random.fork_rng():
             # Losses before teachers: a misspelt key should not wait until a teacher is trained.
             names = list(teachers or {})
-            paths = read_tap_paths(taps or {}, [STUDENT, *names])
+            paths = read_tap_paths(taps or {}, [STUDENT, *names, *(peers or {})])
             specs = [read_term(name, cfg, paths, names) for name, cfg in (losses or {}).items()]
-            self.teachers = {name: build_teacher(name, cfg) for name, cfg in (teachers or {}).items()}
+            self.peers = ModuleDict({name: _build_peer(name, cfg) for name, cfg in (peers or {}).items()})
+            self.teachers = {name: build_teacher(name, cfg, student_model) for name, cfg in (teachers or {}).items()}
+            others = {**{name: teacher.model for name, teacher in self.teachers.items()}, **self.peers}
             self._conversions = {
-                name: input_conversion(student_model.data_preprocessor, teacher.model.data_preprocessor)
-                for name, teacher in self.teachers.items()
+                name: input_conversion(student_model.data_preprocessor, other.data_preprocessor)
+                for name, other in others.items()
             }
             self.terms = DistillationTerms(specs)
             self._taps = self._attach(specs, paths)
@@ -81,20 +90,22 @@ class Distiller(BaseModel):
 
     def _attach(self, specs: list[TermSpec], paths: dict[str, dict[str, list[str]]]) -> dict[str, Taps]:
         taps = {}
-        for owner in (STUDENT, *self.teachers):
+        for owner in (STUDENT, *self.teachers, *self.peers):
             used = {s.name for spec in specs for s in spec.sources.values() if s.model == owner}
             flat = {
                 f"{n}#{i}" if len(paths[owner][n]) > 1 else n: p for n in used for i, p in enumerate(paths[owner][n])
             }
-            model = self.student if owner == STUDENT else self.teachers[owner].model
-            taps[owner] = Taps(model, flat, owner, shared=owner != STUDENT)
+            if owner in self.teachers:
+                taps[owner] = Taps(self.teachers[owner].model, flat, owner, shared=True)
+            else:
+                taps[owner] = Taps(self.student if owner == STUDENT else self.peers[owner], flat, owner)
         return taps
 
     def _build_adapters(self, example: dict | None) -> None:
         batch = {"inputs": torch.zeros(2, 3, 64, 64), "data_samples": None}
         if example is not None:
             batch = EXAMPLES.build({**example, "model": self.student})
-        with in_eval_mode(self.student), torch.no_grad():
+        with in_eval_mode(self.student), in_eval_mode(self.peers), torch.no_grad():
             _, values = self._run(batch["inputs"], batch["data_samples"], step=None)
         if batch["data_samples"] is None:
             values[GROUND_TRUTH] = {name: _Unknown() for name in _ground_truth_names(self.terms)}
@@ -105,6 +116,10 @@ class Distiller(BaseModel):
         if mode != "loss":
             return self.student(inputs, data_samples, mode=mode)
         step = self.step
+        if self.training:
+            # Here, not after the optimiser's step, which belongs to the engine: the same weights at the same time.
+            for teacher in self._means().values():
+                teacher.update(self.student)
         losses, values = self._run(inputs, data_samples, step)
         added = self.terms(values, step)
         taken = sorted(losses.keys() & added.keys())
@@ -125,18 +140,30 @@ class Distiller(BaseModel):
         for name, teacher in self.teachers.items():
             if name not in wanted:
                 continue
-            convert = self._conversions[name]
             with self._taps[name].capture(stop_early=step is not None) as captured:
-                teacher(convert(inputs) if convert else inputs, data_samples, mode="tensor")
+                teacher(self._converted(inputs, name), data_samples, mode="tensor")
             values[name] = captured
         mode = "loss" if data_samples is not None else "tensor"
         with self._taps[STUDENT].capture() as student:
             losses = self.student(inputs, data_samples, mode=mode)
         values[STUDENT] = student
+        for name, peer in self.peers.items():
+            with self._taps[name].capture() as captured:
+                own = peer(self._converted(inputs, name), data_samples, mode=mode)
+            values[name] = captured
+            if mode == "loss":
+                losses = {**losses, **{f"{name}.{key}": value for key, value in own.items()}}
         if data_samples is not None:
             names = _ground_truth_names(self.terms)
             values[GROUND_TRUTH] = {name: ground_truth(data_samples, name) for name in names}
         return losses, {owner: _gather_levels(captured) for owner, captured in values.items()}
+
+    def _converted(self, inputs: Tensor, name: str) -> Tensor:
+        convert = self._conversions[name]
+        return convert(inputs) if convert else inputs
+
+    def _means(self) -> dict[str, EMATeacher]:
+        return {name: teacher for name, teacher in self.teachers.items() if isinstance(teacher, EMATeacher)}
 
     def _apply(self, fn: Callable, recurse: bool = True) -> Distiller:
         moved = super()._apply(fn, recurse)
@@ -146,6 +173,12 @@ class Distiller(BaseModel):
             if isinstance(teacher.model, BaseModel):
                 teacher.model._set_device(device)  # where its preprocessor puts images
         return moved
+
+
+def _build_peer(name: str, cfg: Mapping[str, Any]) -> nn.Module:
+    if set(cfg) != {"model"}:
+        raise ConfigError(f"peer {name!r}: expected model= alone but found {', '.join(cfg) or 'nothing'}")
+    return MODELS.build(cfg["model"])
 
 
 class _Unknown:
@@ -168,14 +201,21 @@ def _gather_levels(captured: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _bare_keys(module: nn.Module, state: dict[str, Tensor], prefix: str, _metadata: dict) -> None:
+def _bare_keys(module: Distiller, state: dict[str, Tensor], prefix: str, _metadata: dict) -> None:
     for key in [k for k in state if k.startswith(prefix)]:
         own = key.removeprefix(prefix)
         bare = own.removeprefix("student.") if own.startswith("student.") else DISTILL_PREFIX + own
         state[prefix + bare] = state.pop(key)
+    for name, teacher in module._means().items():
+        state.update({f"{prefix}{MEANS_PREFIX}{name}.{key}": value for key, value in teacher.state_dict().items()})
 
 
-def _own_keys(module: nn.Module, state: dict[str, Tensor], prefix: str, *_args: Any) -> None:
+def _own_keys(module: Distiller, state: dict[str, Tensor], prefix: str, *_args: Any) -> None:
+    for name, teacher in module._means().items():
+        start = f"{prefix}{MEANS_PREFIX}{name}."
+        mean = {key.removeprefix(start): state.pop(key) for key in [k for k in state if k.startswith(start)]}
+        if mean:
+            teacher.load_state_dict(mean)
     for key in [k for k in state if k.startswith(prefix)]:
         bare = key.removeprefix(prefix)
         own = bare.removeprefix(DISTILL_PREFIX) if bare.startswith(DISTILL_PREFIX) else f"student.{bare}"

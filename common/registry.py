@@ -17,7 +17,7 @@ EXAMPLES = Registry("example batch")
 
 for _name in common.losses.__all__:
     _loss = getattr(common.losses, _name)
-    if _name.lower().endswith("loss"):
+    if hasattr(_loss, "adapter"):  # what every loss declares
         LOSSES.register_module(name=_name, module=_loss)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from common.errors import ConfigError, did_you_mean
 
-KINDS = ("constant", "linear_warmup", "cosine", "stop_after")
+KINDS = ("constant", "linear_warmup", "exp_warmup", "cosine", "stop_after")
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,10 @@ class WeightSchedule:
     """The weight of a loss at a training step.
 
     Attributes:
-        kind: ``constant``; ``linear_warmup``: from 0 at ``begin`` to ``value`` at ``begin + steps``; ``cosine``:
-            from ``value`` at ``begin`` to ``end`` at ``begin + steps`` along half a cosine; ``stop_after``:
-            ``value`` for the first ``steps`` steps, then 0.
+        kind: ``constant``; ``linear_warmup``: from 0 at ``begin`` to ``value`` at ``begin + steps``;
+            ``exp_warmup``: likewise from e^-5 of it, as exp(-5 (1 - progress)^2); ``cosine``: from ``value`` at
+            ``begin`` to ``end`` at ``begin + steps`` along half a cosine; ``stop_after``: ``value`` for the first
+            ``steps`` steps, then 0.
         value: the full weight.
         steps: length of the change in training steps (iterations).
         begin: first step of the change.
@@ -40,6 +41,8 @@ class WeightSchedule:
         progress = min(max((step - self.begin) / self.steps, 0.0), 1.0)
         if self.kind == "linear_warmup":
             return self.value * progress
+        if self.kind == "exp_warmup":
+            return self.value * math.exp(-5 * (1 - progress) ** 2)
         return self.end + (self.value - self.end) * 0.5 * (1 + math.cos(math.pi * progress))
 
     def __str__(self) -> str:
@@ -47,7 +50,7 @@ class WeightSchedule:
             return f"{self.value:g}"
         if self.kind == "stop_after":
             return f"{self.value:g} until step {self.steps}"
-        first, last = (0.0, self.value) if self.kind == "linear_warmup" else (self.value, self.end)
+        first, last = (self.value, self.end) if self.kind == "cosine" else (self(self.begin), self.value)
         return f"{first:g} -> {last:g} ({self.kind}, steps {self.begin}..{self.begin + self.steps})"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Callable
 
@@ -68,6 +69,47 @@ class FrozenTeacher:
     def fingerprint(self) -> str:
         """SHA-256 of names, types, shapes and bytes of all parameters and buffers."""
         return state_fingerprint(self.model.state_dict())
+
+
+class EMATeacher(FrozenTeacher):
+    """The running mean of a student's weights as its teacher [0].
+
+    Args:
+        student: the network to follow; it is copied.
+        momentum: share of the old mean that an update keeps; in the first updates it is
+            ``1 - 1 / (updates + 1)`` where that is less, so that the first copies the student.
+        name: what messages call it.
+
+    [0] Tarvainen and Valpola, Mean teachers are better role models, NeurIPS 2017.
+    """
+
+    def __init__(self, student: nn.Module, momentum: float = 0.999, name: str = "teacher"):
+        if not 0 <= momentum < 1:
+            raise ConfigError(f"teacher {name!r}: expected an ema momentum of 0 to below 1 but found {momentum}")
+        super().__init__(copy.deepcopy(student), name)
+        self.momentum = momentum
+        self.updates = 0
+
+    @torch.no_grad()
+    def update(self, student: nn.Module) -> None:
+        """Move the mean towards the student's weights; buffers (batch norm's statistics) are copied."""
+        keep = min(self.momentum, 1 - 1 / (self.updates + 1))
+        means = dict(self.model.named_parameters())
+        for name, parameter in student.named_parameters():
+            means[name].lerp_(parameter.to(means[name].dtype), 1 - keep)
+        buffers = dict(self.model.named_buffers())
+        for name, buffer in student.named_buffers():
+            buffers[name].copy_(buffer)
+        self.updates += 1
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """The mean, and under ``updates`` how many updates it has seen."""
+        return {**self.model.state_dict(), "updates": torch.tensor(self.updates)}
+
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
+        """Go on from a stored mean."""
+        self.updates = int(state["updates"])
+        self.model.load_state_dict({name: value for name, value in state.items() if name != "updates"})
 
 
 def state_fingerprint(state_dict: dict[str, torch.Tensor]) -> str:

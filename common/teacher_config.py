@@ -14,14 +14,17 @@ from common.checkpoint import load_strictly, read_checkpoint, state_dict_of
 from common.config import read_config
 from common.errors import CheckpointError, ConfigError, did_you_mean
 from common.provenance import portable_path
-from common.teacher import FrozenTeacher
+from common.teacher import EMATeacher, FrozenTeacher
 
 DTYPES = ("float32", "float16", "bfloat16")
-TEACHER_KEYS = ("config", "model", "checkpoint", "mode", "dtype", "trust")
+TEACHER_KEYS = ("config", "model", "checkpoint", "mode", "dtype", "trust", "ema")
 
 
-def build_teacher(name: str, cfg: Mapping[str, Any]) -> FrozenTeacher:
+def build_teacher(name: str, cfg: Mapping[str, Any], student: nn.Module | None = None) -> FrozenTeacher:
     """Build, load and freeze the teacher that a `Distiller` config describes under ``name``.
+
+    Args:
+        student: what a teacher with ``ema`` follows.
 
     Raises:
         ConfigError: for an unknown key or a missing config.
@@ -30,6 +33,10 @@ def build_teacher(name: str, cfg: Mapping[str, Any]) -> FrozenTeacher:
     for key in cfg:
         if key not in TEACHER_KEYS:
             raise ConfigError(f"teacher {name!r}: unknown key {key!r}{did_you_mean(key, TEACHER_KEYS)}")
+    if "ema" in cfg:
+        if len(cfg) > 1:
+            raise ConfigError(f"teacher {name!r}: expected ema= alone but found {', '.join(cfg)}")
+        return EMATeacher(student, cfg["ema"], name)
     model_cfg = cfg.get("model")
     if model_cfg is None:
         model_cfg = teacher_model_config(name, cfg)

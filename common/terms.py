@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Mapping
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from common.adapters import build_adapter, describe_adapter, resize_to_student
 from common.errors import ConfigError, UserError, did_you_mean
+from common.losses.base import ShapedLoss, is_tensor_argument
 from common.schedules import WeightSchedule, build_weight
 
 STUDENT = "student"
@@ -43,9 +45,11 @@ class TermSpec:
         loss: function or module.
         sources: argument name -> where its value comes from.
         weight: schedule over training steps.
-        adapter: kind of `common.adapters.build_adapter`; ``'loss'`` takes what the loss declares in its
-            ``adapter`` attribute, and ``'auto'`` where it declares nothing.
-        resize: bring teacher maps to the student's grid.
+        adapter: kind of `common.adapters.build_adapter`; ``'loss'`` takes what the loss declares (see
+            `common.losses.base.loss_function`), and ``'auto'`` where it declares nothing.
+        parts: weights of single parts of a loss that returns several, on top of ``weight``.
+        resize: bring teacher maps to the student's grid; None takes what the loss declares, and True where it
+            declares nothing.
     """
 
     name: str
@@ -53,7 +57,8 @@ class TermSpec:
     sources: dict[str, Source]
     weight: WeightSchedule = field(default_factory=lambda: build_weight(1.0))
     adapter: str | None = "loss"
-    resize: bool = True
+    resize: bool | None = None
+    parts: dict[str, WeightSchedule] = field(default_factory=dict)
 
     def describe(self) -> str:
         """The loss with its hyperparameters, sources and weight in a line."""
@@ -78,9 +83,7 @@ def tensor_arguments(loss: Callable) -> list[str]:
         return [name for name in tensor_arguments(call.func) if name not in given]
     names = []
     for name, parameter in _parameters(call).items():
-        if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        if parameter.default is parameter.empty or "Tensor" in str(parameter.annotation):
+        if name != "self" and is_tensor_argument(parameter):
             names.append(name)
     return names
 
@@ -109,7 +112,8 @@ def required_arguments(loss: Callable) -> list[str]:
 class LossTerm(nn.Module):
     """One loss, its adapters (one per pyramid level) and its weight.
 
-    Adapters exist after `build`, which needs example values; until then the student's tensors go in as they are.
+    Adapters and a loss's own layers exist after `build`, which needs example values; until then the student's
+    tensors go in as they are. A loss with layers that is called for each level has a copy for each.
     """
 
     def __init__(self, spec: TermSpec):
@@ -118,28 +122,35 @@ class LossTerm(nn.Module):
         self.loss = spec.loss if isinstance(spec.loss, nn.Module) else None
         self.adapter: nn.Module = nn.Identity()
         models = {argument: source.model for argument, source in spec.sources.items()}
-        self._student_argument = next((a for a, model in models.items() if model == STUDENT), None)
         self._levelled = [a for a, model in models.items() if model != GROUND_TRUTH]
-        teachers = [a for a in self._levelled if models[a] != STUDENT]
-        # In self-distillation a deeper part of the student takes the teacher's place.
-        self._teacher_arguments = teachers or [a for a in self._levelled if a != self._student_argument]
+        students = [a for a in self._levelled if models[a] == STUDENT]
+        self._student_argument = STUDENT if STUDENT in self._levelled else next(iter(students), None)
+        others = [a for a in self._levelled if a != self._student_argument]
+        # In self-distillation a deeper part of the student takes the teacher's place, for a peer the student does.
+        self._teacher_arguments = [a for a in others if a not in students] or others
         self.rows: list[tuple[str, ...]] = []
         self._built = False
+
+    def _declared(self, name: str, default: Any) -> Any:
+        loss = self.spec.loss.func if isinstance(self.spec.loss, functools.partial) else self.spec.loss
+        return getattr(loss, name, default)
 
     @property
     def adapter_kind(self) -> str | None:
         """The adapter kind after asking the loss."""
-        if self.spec.adapter != "loss":
-            return self.spec.adapter
-        loss = self.spec.loss.func if isinstance(self.spec.loss, functools.partial) else self.spec.loss
-        return getattr(loss, "adapter", "auto")
+        return self._declared("adapter", "auto") if self.spec.adapter == "loss" else self.spec.adapter
+
+    @property
+    def resizes(self) -> bool:
+        """Whether teacher maps are brought to the student's grid, after asking the loss."""
+        return self._declared("resize", True) if self.spec.resize is None else self.spec.resize
 
     def build(self, values: Mapping[str, Mapping[str, Any]]) -> None:
-        """Build the adapters from example values and note the rows of the start-up table."""
+        """Build adapters and the loss's own layers from example values; note the rows of the start-up table."""
         arguments = self._arguments(values)
         student = _levels(arguments.get(self._student_argument))
         teacher = _levels(arguments[self._teacher_arguments[0]]) if self._teacher_arguments else []
-        if student and teacher and isinstance(student[0], Tensor):
+        if self.adapter_kind is not None and student and teacher and isinstance(student[0], Tensor):
             if len(student) != len(teacher):
                 raise ConfigError(
                     f"loss {self.spec.name!r}: expected as many student as teacher levels but found "
@@ -150,8 +161,21 @@ class LossTerm(nn.Module):
                 for s, t in zip(student, teacher, strict=True)
             ]
             self.adapter = adapters[0] if len(adapters) == 1 else nn.ModuleList(adapters)
+        if isinstance(self.loss, ShapedLoss):
+            self._build_loss(arguments)
         self._built = True
         self._describe(arguments)
+
+    def _build_loss(self, arguments: dict[str, Any]) -> None:
+        adapted = self._adapted(dict(arguments))
+        shapes = {a: _shapes(adapted[a]) for a in self._levelled}
+        count = len(self._levels_of(arguments))
+        if self.loss.levels == "all" or not count:
+            self.loss.build(**shapes)
+            return
+        self.loss = nn.ModuleList([copy.deepcopy(self.loss) for _ in range(count)])
+        for level, loss in enumerate(self.loss):
+            loss.build(**{a: s[level] if isinstance(s, list) else s for a, s in shapes.items()})
 
     def _describe(self, arguments: Mapping[str, Any]) -> None:
         label = loss_label(self.spec.loss)
@@ -184,28 +208,51 @@ class LossTerm(nn.Module):
             step: training step, for the weight.
         """
         weight = self.spec.weight(step)
-        arguments = self._arguments(values)
-        lists = [a for a in self._levelled if isinstance(arguments[a], (list, tuple))]
-        if not lists:
-            parts = self._call(arguments, self.adapter)
+        arguments = self._adapted(self._arguments(values))
+        lists = self._levels_of(arguments)
+        if not lists or self._declared("levels", "each") == "all":
+            parts = self._call(self._function(), arguments)
         else:
             each = []
-            for level in range(len(arguments[lists[0]])):
-                at_level = {a: v[level] if a in lists else v for a, v in arguments.items()}
-                adapter = self.adapter[level] if isinstance(self.adapter, nn.ModuleList) else self.adapter
-                each.append(self._call(at_level, adapter))
+            for level in range(len(lists[0])):
+                at_level = {a: v[level] if isinstance(v, list) else v for a, v in arguments.items()}
+                each.append(self._call(self._function(level), at_level))
             parts = {key: sum(part[key] for part in each) for key in each[0]}
-        return {key: weight * value for key, value in parts.items()}
+        weights = {f"loss_{self.spec.name}_{part}": each(step) for part, each in self.spec.parts.items()}
+        unknown = sorted(weights.keys() - parts.keys())
+        if unknown:
+            names = [key.removeprefix(f"loss_{self.spec.name}_") for key in parts]
+            part = unknown[0].removeprefix(f"loss_{self.spec.name}_")
+            raise ConfigError(f"loss {self.spec.name!r} has no part {part!r}; it has {', '.join(names)}")
+        return {key: weight * weights.get(key, 1.0) * value for key, value in parts.items()}
 
-    def _call(self, arguments: dict[str, Any], adapter: nn.Module) -> dict[str, Tensor]:
-        student = arguments.get(self._student_argument)
-        if isinstance(student, Tensor):
-            student = arguments[self._student_argument] = adapter(student)
-            for argument in self._teacher_arguments:
-                if isinstance(arguments[argument], Tensor):
-                    arguments[argument] = self._fit(arguments[argument], student)
+    def _function(self, level: int = 0) -> Callable:
+        return self.loss[level] if isinstance(self.loss, nn.ModuleList) else self.spec.loss
+
+    def _levels_of(self, arguments: Mapping[str, Any]) -> list[list]:
+        return [arguments[a] for a in self._levelled if isinstance(arguments[a], list)]
+
+    def _adapted(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Arguments with the student's tensors through their adapters, and the teacher's fitted to them."""
+        for argument in self._levelled:
+            if isinstance(arguments[argument], tuple):
+                arguments[argument] = list(arguments[argument])
+        student = _levels(arguments.get(self._student_argument))
+        adapters = self.adapter if isinstance(self.adapter, nn.ModuleList) else [self.adapter] * len(student)
+        student = [a(s) if isinstance(s, Tensor) else s for a, s in zip(adapters, student, strict=True)]
+        for argument in self._teacher_arguments:
+            given = arguments[argument]
+            if len(_levels(given)) == len(student):
+                fitted = [self._fit(t, s) for t, s in zip(_levels(given), student, strict=True)]
+                arguments[argument] = fitted if isinstance(given, list) else fitted[0]
+        if student:
+            listed = isinstance(arguments[self._student_argument], list)
+            arguments[self._student_argument] = student if listed else student[0]
+        return arguments
+
+    def _call(self, loss: Callable, arguments: dict[str, Any]) -> dict[str, Tensor]:
         try:
-            result = self.spec.loss(**arguments)
+            result = loss(**arguments)
         except (ValueError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and not self._shapes_differ(arguments):
                 raise
@@ -214,9 +261,11 @@ class LossTerm(nn.Module):
             return {f"loss_{self.spec.name}_{key.removeprefix('loss_')}": v for key, v in result.items()}
         return {f"loss_{self.spec.name}": result}
 
-    def _fit(self, teacher: Tensor, student: Tensor) -> Tensor:
+    def _fit(self, teacher: Any, student: Any) -> Any:
         """The teacher's tensor on the student's grid, and in no lower a precision than the student's."""
-        if self.spec.resize:
+        if not (isinstance(teacher, Tensor) and isinstance(student, Tensor)):
+            return teacher
+        if self.resizes:
             teacher = resize_to_student(teacher, student)
         if not self._built and self.adapter_kind is not None and student.shape != teacher.shape:
             raise ConfigError(
@@ -239,6 +288,10 @@ class LossTerm(nn.Module):
 
 def _levels(value: Any) -> list:
     return [] if value is None else list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _shapes(value: Any) -> Any:
+    return [each.shape for each in value] if isinstance(value, (list, tuple)) else value.shape
 
 
 def _shape(value: Any) -> str:

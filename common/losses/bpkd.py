@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from common.losses.checks import check_shape, check_temperature, drop_channel_axis, full_precision
+from common.losses.base import FunctionLoss, loss_function
+from common.losses.checks import check_labels, check_shape, check_temperature, drop_channel_axis
 
 # A set of classes is kept as the bits of int32 words, whose sign bit stays free.
 CLASSES_PER_WORD = 31
@@ -64,8 +65,7 @@ def bpkd_edge_masks(
         raise ValueError(f"expected an odd edge width of at least 1 but found {width}")
     target = drop_channel_axis(target, spatial=2)
     labelled = (target >= 0) & (target < num_classes) & (target != ignore_index)
-    if target.device.type == "cpu":
-        _check_labels(target, labelled, num_classes, ignore_index)
+    check_labels(target, num_classes, ignore_index)
     # With void_edges, void is one more class in the neighbourhoods, which gets no mask of its own.
     labels = torch.where(labelled, target, num_classes if void_edges else -1)
     nearby = _classes_nearby(labels, num_classes + void_edges, width)
@@ -79,15 +79,6 @@ def bpkd_edge_masks(
         plane = ((nearby[word] >> bit) & 1).float()
         edge[:, c] = F.adaptive_avg_pool2d(plane[:, None], size)[:, 0]
     return edge.mul_(valid), valid
-
-
-def _check_labels(target: Tensor, labelled: Tensor, num_classes: int, ignore_index: int) -> None:
-    unknown = ~labelled & (target != ignore_index)
-    if unknown.any():
-        raise ValueError(
-            f"expected labels 0..{num_classes - 1} or {ignore_index} (ignored) in the target but found "
-            f"{sorted(target[unknown].unique().tolist())}"
-        )
 
 
 def _classes_nearby(labels: Tensor, count: int, width: int) -> list[Tensor]:
@@ -128,7 +119,7 @@ def _several_classes(words: list[Tensor]) -> Tensor:
     return several
 
 
-@full_precision
+@loss_function()
 def bpkd_loss(
     student: Tensor,
     teacher: Tensor,
@@ -255,47 +246,5 @@ def _edge_divergence(student: Tensor, teacher: Tensor, weights: Tensor, temperat
     return (divergence * weights).sum() / len(weights) * temperature**2
 
 
-class BPKDLoss(nn.Module):
-    """Module over `bpkd_loss`, whose arguments it takes; ``forward(student, teacher, target)``."""
-
-    adapter = None
-
-    def __init__(
-        self,
-        body_weight: float = 20.0,
-        edge_weight: float = 50.0,
-        alpha: float | Sequence[float] = 2.0,
-        temperature: float = 1.0,
-        width: int = 7,
-        pre_mask: bool = True,
-        post_mask: bool = True,
-        normalize: str = "per_class",
-        exclude_edge_from_body: bool = False,
-        ignore_index: int = 255,
-        void_edges: bool = False,
-    ) -> None:
-        super().__init__()
-        check_temperature(temperature)
-        self.options = {
-            "body_weight": body_weight,
-            "edge_weight": edge_weight,
-            "alpha": alpha,
-            "temperature": temperature,
-            "width": width,
-            "pre_mask": pre_mask,
-            "post_mask": post_mask,
-            "normalize": normalize,
-            "exclude_edge_from_body": exclude_edge_from_body,
-            "ignore_index": ignore_index,
-            "void_edges": void_edges,
-        }
-
-    def forward(self, student: Tensor, teacher: Tensor, target: Tensor) -> dict[str, Tensor]:
-        return bpkd_loss(student, teacher, target, **self.options)
-
-    def extra_repr(self) -> str:
-        return ", ".join(f"{name}={value}" for name, value in self.options.items())
-
-
-# Class scores must mean the same classes: a learned projection in front of them would hide that they do not.
-bpkd_loss.adapter = None
+class BPKDLoss(FunctionLoss, function=bpkd_loss):
+    """Module over `bpkd_loss`; ``forward(student, teacher, target)``."""

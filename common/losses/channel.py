@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from common.losses.checks import check_shape, check_temperature, full_precision
+from common.losses.base import FunctionLoss, loss_function
+from common.losses.checks import check_shape, check_temperature
 
 
-@full_precision
+@loss_function(adapter="auto")
 def cwd_loss(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
     r"""Channel-wise distillation [0]: match where each channel puts its mass.
 
@@ -41,25 +42,5 @@ def cwd_loss(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tens
     return (log_p.exp() * (log_p - log_q)).sum(dim=2).mean() * temperature**2
 
 
-class CWDLoss(nn.Module):
-    """Module over `cwd_loss`; ``forward(student, teacher)``.
-
-    Args:
-        temperature: softmax temperature over the positions.
-    """
-
-    adapter = "auto"
-
-    def __init__(self, temperature: float = 1.0) -> None:
-        super().__init__()
-        check_temperature(temperature)
-        self.temperature = temperature
-
-    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
-        return cwd_loss(student, teacher, self.temperature)
-
-    def extra_repr(self) -> str:
-        return f"temperature={self.temperature}"
-
-
-cwd_loss.adapter = "auto"
+class CWDLoss(FunctionLoss, function=cwd_loss):
+    """Module over `cwd_loss`; ``forward(student, teacher)``."""

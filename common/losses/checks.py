@@ -1,18 +1,11 @@
-"""What every loss checks about its inputs, and the precision it computes in."""
+"""What losses check about their inputs."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
-from typing import ParamSpec, TypeVar
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-HALF = (torch.float16, torch.bfloat16)
 
 
 def check_shape(name: str, tensor: Tensor, axes: str, sizes: Mapping[str, int] | None = None) -> dict[str, int]:
@@ -30,8 +23,10 @@ def check_shape(name: str, tensor: Tensor, axes: str, sizes: Mapping[str, int] |
         ``{axis name: size}``.
 
     Raises:
-        ValueError: if the number of axes or a size differs.
+        ValueError: if the number of axes or a size differs, an axis is empty, or the tensor holds no
+            floating-point numbers.
 
+    >>> import torch
     >>> sizes = check_shape("student", torch.zeros(2, 5, 4, 4), "B C *")
     >>> sizes
     {'B': 2, 'C': 5, '*0': 4, '*1': 4}
@@ -39,6 +34,8 @@ def check_shape(name: str, tensor: Tensor, axes: str, sizes: Mapping[str, int] |
     Traceback (most recent call last):
     ValueError: expected teacher of shape (B, C, *) = (2, 5, 4, 4) but found (2, 7, 4, 4)
     """
+    if not tensor.is_floating_point():
+        raise ValueError(f"expected floating-point {name} but found {tensor.dtype}")
     names = axes.split()
     fixed = [axis for axis in names if axis != "*"]
     further = tensor.dim() - len(fixed)
@@ -48,6 +45,8 @@ def check_shape(name: str, tensor: Tensor, axes: str, sizes: Mapping[str, int] |
     if tensor.dim() != len(names):
         raise ValueError(f"expected {name} of shape ({wanted}) but found {tuple(tensor.shape)}")
     found = dict(zip(names, tensor.shape, strict=True))
+    if 0 in found.values():
+        raise ValueError(f"expected {name} of shape ({wanted}) with no empty axis but found {tuple(tensor.shape)}")
     if sizes is None:
         return found
     expected = {axis: sizes.get(axis, size) for axis, size in found.items()}
@@ -82,25 +81,17 @@ def drop_channel_axis(target: Tensor, spatial: int) -> Tensor:
     return target
 
 
-def full_precision(loss: Callable[P, R]) -> Callable[P, R]:
-    """Make a loss compute in float32 where autocast is on or its tensors are half; float64 stays float64.
+def check_labels(target: Tensor, num_classes: int, ignore_index: int | None = None) -> None:
+    """Refuse integer labels outside ``0..num_classes-1`` with a ValueError that lists them.
 
-    Softmax tails and sums over thousands of positions do not survive half precision.
+    Only on the CPU and outside of `torch.compile`: elsewhere looking at the values would stall the device.
     """
-
-    @functools.wraps(loss)
-    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        args = tuple(_widen(value) for value in args)
-        kwargs = {name: _widen(value) for name, value in kwargs.items()}
-        tensors = (value for value in (*args, *kwargs.values()) if isinstance(value, Tensor))
-        device = next((tensor.device.type for tensor in tensors), "cpu")
-        if not torch.is_autocast_enabled(device):
-            return loss(*args, **kwargs)
-        with torch.autocast(device, enabled=False):
-            return loss(*args, **kwargs)
-
-    return wrapped
-
-
-def _widen(value: object) -> object:
-    return value.float() if isinstance(value, Tensor) and value.dtype in HALF else value
+    if target.device.type != "cpu" or torch.compiler.is_compiling():
+        return
+    unknown = (target < 0) | (target >= num_classes)
+    if ignore_index is not None:
+        unknown &= target != ignore_index
+    if unknown.any():
+        ignored = "" if ignore_index is None else f" or {ignore_index} (ignored)"
+        found = sorted(target[unknown].unique().tolist())
+        raise ValueError(f"expected labels 0..{num_classes - 1}{ignored} in the target but found {found}")

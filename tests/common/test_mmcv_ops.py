@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 import torch
-from golden import load_golden
+from golden_files import load_golden
 
 from common.errors import UserError
 from common.mmcv_ops import install

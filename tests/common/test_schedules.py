@@ -28,6 +28,12 @@ def test_cosine_falls_to_its_end_along_half_a_cosine(step, expected):
     assert weight(step) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("step", "expected"), [(0, math.exp(-5)), (5, math.exp(-1.25)), (10, 1.0), (20, 1.0)])
+def test_exp_warmup_rises_as_in_feature_fusion_learning(step, expected):
+    weight = build_weight({"type": "exp_warmup", "value": 1, "steps": 10})
+    assert weight(step) == pytest.approx(expected)
+
+
 def test_stop_after_is_zero_from_that_step_on():
     weight = build_weight({"type": "stop_after", "value": 2.0, "steps": 3})
     assert [weight(step) for step in range(5)] == [2.0, 2.0, 2.0, 0.0, 0.0]
@@ -50,7 +56,7 @@ def test_schedule_passes_as_it_is():
         ("3", "'kd': expected weight to be a number or a dict but found '3'"),
         (True, "expected weight to be a number"),
         ({"type": "linear_warm_up", "value": 1, "steps": 2}, "did you mean 'linear_warmup'"),
-        ({"value": 1}, "expected weight type constant, linear_warmup, cosine, stop_after but found None"),
+        ({"value": 1}, "expected weight type constant, linear_warmup, exp_warmup, cosine, stop_after but found None"),
         ({"type": "cosine", "value": 1, "step": 2}, "unknown weight key 'step'; did you mean 'steps'"),
         ({"type": "cosine", "steps": 2}, "needs value="),
         ({"type": "cosine", "value": 1}, "needs steps > 0, found None"),

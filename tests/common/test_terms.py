@@ -261,7 +261,7 @@ def test_arguments_are_bound_by_their_name_by_owner_or_to_ground_truth():
         "teacher": Source("tough", "logits"),
         "target": Source("gt", "gt_sem_seg"),
     }
-    assert term.loss.temperature == 2.0
+    assert term.loss.options["temperature"] == 2.0
     assert term.weight(0) == 3.0
     assert read({}).sources["teacher"] == Source("tough", "logits")
 
@@ -309,7 +309,6 @@ def test_misspelt_tap_table_names_the_entry(taps, message):
         read_tap_paths(taps, ["student", "teacher"])
 
 
-def test_every_registered_loss_takes_student_and_teacher():
+def test_every_registered_loss_has_tensors_to_bind():
     assert {"KDLoss", "CWDLoss", "BPKDLoss", "kd_loss", "cwd_loss", "bpkd_loss"} <= set(LOSSES.module_dict)
-    for name, loss in LOSSES.module_dict.items():
-        assert tensor_arguments(loss)[:2] == ["student", "teacher"], name
+    assert {name: loss for name, loss in LOSSES.module_dict.items() if not tensor_arguments(loss)} == {}

@@ -1,26 +1,19 @@
 import math
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from golden import double, load_golden
 
-from common.losses import KDLoss, kd_loss
+from common.losses import KDLoss, dist_loss, dkd_loss, kd_loss, lskd_loss, nkd_loss, wsld_loss
 
 
 def logits(*shape: int, seed: int = 0, **options) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(**options)
 
 
-@pytest.mark.parametrize("case", ["case0", "case1", "case2"])
-def test_kd_value_and_gradient_agree_with_the_reference(case):
-    golden = load_golden("kd")[case]
-    student = double(golden["student"], grad=True)
-    loss = kd_loss(student, double(golden["teacher"]), temperature=float(golden["hp.T"]))
-    loss.backward()
-    assert loss.item() == pytest.approx(float(golden["loss"]), rel=1e-9)
-    np.testing.assert_allclose(student.grad.numpy(), golden["grad_student"], rtol=1e-9, atol=1e-12)
+def rows(scores: torch.Tensor) -> torch.Tensor:
+    """Dense scores as one row a position."""
+    return scores.movedim(1, -1).flatten(0, -2)
 
 
 def test_kd_of_two_classes_by_hand():
@@ -30,25 +23,76 @@ def test_kd_of_two_classes_by_hand():
     assert kd_loss(student, teacher, temperature=2.0).item() == pytest.approx(expected, rel=1e-12)
 
 
-def test_dense_kd_is_the_mean_over_positions():
-    student, teacher = logits(2, 5, 3, 4), logits(2, 5, 3, 4, seed=1)
-    flat = [x.movedim(1, -1).reshape(-1, 5) for x in (student, teacher)]
-    torch.testing.assert_close(kd_loss(student, teacher), kd_loss(*flat))
-
-
 def test_kd_agrees_with_torch_kl_div():
     student, teacher = logits(6, 7), logits(6, 7, seed=1)
     expected = F.kl_div(F.log_softmax(student / 3, 1), F.softmax(teacher / 3, 1), reduction="batchmean") * 9
     torch.testing.assert_close(kd_loss(student, teacher, temperature=3.0), expected)
 
 
+def test_the_kd_gradient_is_the_difference_of_the_probabilities():
+    student, teacher = logits(6, 7).requires_grad_(), logits(6, 7, seed=1)
+    kd_loss(student, teacher, temperature=3.0).backward()
+    expected = 3 * (F.softmax(student / 3, 1) - F.softmax(teacher / 3, 1)) / 6
+    torch.testing.assert_close(student.grad, expected.detach())
+
+
+PLAIN = [kd_loss, lskd_loss, dist_loss]  # the target only says which positions to ignore
+LABELLED = [dkd_loss, nkd_loss, wsld_loss]
+each_loss = pytest.mark.parametrize("loss", PLAIN + LABELLED)
+
+
+@each_loss
+def test_the_positions_of_dense_scores_are_samples(loss):
+    student, teacher = logits(2, 5, 3, 4), logits(2, 5, 3, 4, seed=1)
+    target = torch.arange(24).reshape(2, 3, 4) % 5
+    flat = loss(rows(student), rows(teacher), target=target.flatten())
+    torch.testing.assert_close(loss(student, teacher, target=target), flat)
+
+
+@each_loss
 @pytest.mark.parametrize("label_shape", [(2, 3, 4), (2, 1, 3, 4)])
-def test_ignored_positions_leave_the_mean(label_shape):
+def test_ignored_positions_leave_the_mean(loss, label_shape):
     student, teacher = logits(2, 5, 3, 4), logits(2, 5, 3, 4, seed=1)
     target = torch.zeros(label_shape, dtype=torch.long)
+    expected = loss(student[:, :, :1], teacher[:, :, :1], target=target[..., :1, :])
     target[..., 1:, :] = 255
-    expected = kd_loss(student[:, :, :1], teacher[:, :, :1])
-    torch.testing.assert_close(kd_loss(student, teacher, target=target), expected)
+    torch.testing.assert_close(loss(student, teacher, target=target), expected)
+
+
+@each_loss
+def test_another_label_may_be_ignored(loss):
+    student, teacher = logits(6, 5), logits(6, 5, seed=1)
+    target = torch.tensor([0, 1, -1, 3, 4, -1])
+    kept = target >= 0
+    expected = loss(student[kept], teacher[kept], target=target[kept])
+    torch.testing.assert_close(loss(student, teacher, target=target, ignore_index=-1), expected)
+
+
+@each_loss
+def test_class_255_of_many_is_a_class_like_any_other(loss):
+    student, teacher = logits(4, 300), logits(4, 300, seed=1)
+    target = torch.tensor([255, 0, 3, 255])
+    renamed = torch.tensor([299, 0, 3, 299])
+    swapped = [torch.cat([x[:, :255], x[:, 299:], x[:, 256:299], x[:, 255:256]], 1) for x in (student, teacher)]
+    torch.testing.assert_close(loss(student, teacher, target=target), loss(*swapped, target=renamed))
+
+
+@each_loss
+def test_an_all_void_target_gives_zero_and_zero_gradient(loss):
+    student = logits(1, 3, 2, 2).requires_grad_()
+    value = loss(student, logits(1, 3, 2, 2, seed=1), target=torch.full((1, 2, 2), 255))
+    value.backward()
+    assert value.item() == 0
+    assert student.grad.abs().max() == 0
+
+
+@each_loss
+def test_one_byte_labels_are_read_as_numbers(loss):
+    student, teacher = logits(2, 5, 2, 2), logits(2, 5, 2, 2, seed=1)
+    target = torch.tensor([[[0, 255], [255, 4]], [[1, 2], [3, 255]]])
+    torch.testing.assert_close(
+        loss(student, teacher, target=target.to(torch.uint8)), loss(student, teacher, target=target)
+    )
 
 
 def test_labels_of_another_grid_are_read_at_the_cell_centres():
@@ -68,80 +112,18 @@ def test_label_grids_that_are_no_multiple_follow_torch_nearest_exact(label_size)
     torch.testing.assert_close(kd_loss(student, teacher, target=labels), expected)
 
 
-def test_an_all_void_target_gives_zero_and_zero_gradient():
-    student = logits(1, 3, 2, 2).requires_grad_()
-    loss = kd_loss(student, logits(1, 3, 2, 2, seed=1), target=torch.full((1, 2, 2), 255))
-    loss.backward()
-    assert loss.item() == 0
-    assert student.grad.abs().max() == 0
-
-
-def test_kd_does_not_change_with_a_constant_per_position():
-    student, teacher = logits(2, 5, 3, 4), logits(2, 5, 3, 4, seed=1)
-    shift = 7 * logits(2, 1, 3, 4, seed=2)
-    torch.testing.assert_close(kd_loss(student + shift, teacher - shift), kd_loss(student, teacher))
-
-
-def test_identical_logits_give_zero_with_finite_gradient():
-    student = logits(4, 10).requires_grad_()
-    loss = kd_loss(student, student)
-    loss.backward()
-    assert loss.item() == 0
-    assert student.grad.abs().max() < 1e-12
-
-
-def test_a_logit_gap_of_120_stays_finite_in_float32():
-    student = torch.tensor([[120.0, 0.0, 0.0]], requires_grad=True)
-    loss = kd_loss(student, torch.tensor([[0.0, 120.0, 0.0]]), temperature=1.0)
-    loss.backward()
-    assert loss.item() == pytest.approx(120.0, rel=1e-5)
-    assert torch.isfinite(student.grad).all()
-
-
-def test_kd_gradient_by_finite_differences():
-    student = logits(2, 4, 2, 3).requires_grad_()
-    teacher = logits(2, 4, 2, 3, seed=1)
-    target = torch.tensor([[[0, 1, 255], [255, 2, 3]]]).expand(2, 2, 3)
-    assert torch.autograd.gradcheck(lambda s: kd_loss(s, teacher, 2.0, target), (student,))
-
-
-def test_no_gradient_reaches_the_teacher():
-    student, teacher = logits(2, 3).requires_grad_(), logits(2, 3, seed=1).requires_grad_()
-    kd_loss(student, teacher).backward()
-    assert teacher.grad is None
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_half_logits_under_autocast_are_summed_in_float32(dtype):
-    student, teacher = logits(2, 5, 8, 8, dtype=dtype), logits(2, 5, 8, 8, seed=1, dtype=dtype)
-    with torch.autocast("cpu", dtype):
-        loss = kd_loss(student.requires_grad_(), teacher)
-    loss.backward()
-    assert loss.dtype == torch.float32
-    torch.testing.assert_close(loss.double(), kd_loss(student.double(), teacher.double()), rtol=1e-5, atol=0)
-    assert torch.isfinite(student.grad).all()
-
-
-def test_float64_stays_float64():
-    assert kd_loss(logits(2, 3), logits(2, 3)).dtype == torch.float64
-
-
 @pytest.mark.parametrize(
-    ("student", "teacher", "options", "message"),
+    ("target", "message"),
     [
-        ((2, 3), (2, 4), {}, r"expected teacher logits of shape \(N, C\, \*\) = \(2, 3\) but found \(2, 4\)"),
-        ((2, 3, 4, 4), (2, 3), {}, r"teacher logits .* \(2, 3, 4, 4\) but found \(2, 3\)"),
-        ((2, 3, 4, 4), (2, 3, 4, 5), {}, r"\(2, 3, 4, 4\) but found \(2, 3, 4, 5\)"),
-        ((3,), (3,), {}, r"expected student logits of shape \(N, C, \*\) but found \(3,\)"),
-        ((2, 3), (2, 3), {"temperature": 0}, "expected a temperature above 0 but found 0"),
-        ((2, 3, 4, 4), (2, 3, 4, 4), {"target": torch.zeros(2, 4, 4)}, "expected integer labels as target"),
-        ((2, 3, 4, 4), (2, 3, 4, 4), {"target": torch.zeros(2, 4).long()}, r"2 spatial axes but found \(2, 4\)"),
-        ((2, 3, 4, 4), (2, 3, 4, 4), {"target": torch.zeros(1, 4, 4).long()}, "batch of 2 but found 1"),
+        (torch.zeros(2, 4, 4), "expected integer labels as target"),
+        (torch.zeros(2, 4).long(), r"2 spatial axes but found \(2, 4\)"),
+        (torch.zeros(1, 4, 4).long(), "batch of 2 but found 1"),
     ],
 )
-def test_kd_refuses_what_does_not_fit(student, teacher, options, message):
+@each_loss
+def test_a_target_that_does_not_fit_is_refused(loss, target, message):
     with pytest.raises(ValueError, match=message):
-        kd_loss(torch.zeros(student), torch.zeros(teacher), **options)
+        loss(torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 4, 4), target=target)
 
 
 def test_the_module_is_the_function():
@@ -152,6 +134,50 @@ def test_the_module_is_the_function():
     assert not list(module.parameters())
 
 
-def test_class_scores_are_never_adapted():
-    assert kd_loss.adapter is None
-    assert KDLoss.adapter is None
+@each_loss
+def test_class_scores_are_never_adapted(loss):
+    assert loss.adapter is None
+
+
+def test_lskd_is_kd_of_scores_with_mean_0_and_deviation_1():
+    student, teacher = logits(6, 7), logits(6, 7, seed=1)
+    standardised = [(x - x.mean(1, keepdim=True)) / x.std(1, keepdim=True) for x in (student, teacher)]
+    torch.testing.assert_close(lskd_loss(student, teacher, 3.0, eps=0.0), kd_loss(*standardised, temperature=3.0))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_lskd_of_equal_scores_has_a_moderate_gradient(dtype):
+    student = torch.full((2, 4), 0.5, dtype=dtype, requires_grad=True)
+    teacher = torch.tensor([[3.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]], dtype=dtype)
+    loss = lskd_loss(student, teacher)
+    loss.backward()
+    # z = (1.5, -0.5, -0.5, -0.5) for a deviation of 1, halved by T = 2; the student's probabilities are 1/4.
+    p = F.softmax(torch.tensor([0.75, -0.25, -0.25, -0.25]), 0)
+    expected = 4 * (p * (p.log() - math.log(0.25))).sum() / 2
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert student.grad.abs().max() < 1
+
+
+def test_wsld_by_hand():
+    # The student's error is log 4, the teacher's log 2: the weight is 1 - exp(-2).
+    student = torch.tensor([[1.0, 3.0]], dtype=torch.float64).log()
+    teacher = torch.zeros(1, 2, dtype=torch.float64)
+    soft = -0.5 * (math.log(0.25) + math.log(0.75))
+    expected = (1 - math.exp(-2)) * soft
+    assert wsld_loss(student, teacher, torch.tensor([0]), temperature=1.0).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_wsld_learns_nothing_where_the_student_is_right_already():
+    student = torch.tensor([[60.0, 0.0]], dtype=torch.float64, requires_grad=True)
+    wsld_loss(student, torch.zeros(1, 2, dtype=torch.float64), torch.tensor([0])).backward()
+    assert student.grad.abs().max() < 1e-20
+
+
+def test_the_weights_of_wsld_are_held_constant():
+    student, teacher = logits(1, 4).requires_grad_(), logits(1, 4, seed=1)
+    target = torch.tensor([2])
+    errors = [F.cross_entropy(x.detach(), target) for x in (student, teacher)]
+    weight = 1 - torch.exp(-errors[0] / errors[1])
+    wsld_loss(student, teacher, target, temperature=2.0).backward()
+    expected = weight * 2 * (F.softmax(student / 2, 1) - F.softmax(teacher / 2, 1))
+    torch.testing.assert_close(student.grad, expected.detach(), rtol=1e-6, atol=0)

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from golden import load_golden
+from golden_files import load_golden
 from scipy import ndimage
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 from sklearn.metrics import jaccard_score
