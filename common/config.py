@@ -21,6 +21,7 @@ RUNNER_KEYS = frozenset(inspect.signature(Runner.__init__).parameters) - {"self"
     "custom_imports",
     "env_cfg",
     "log_level",
+    "task",  # of this suite, see tasks.task_of
     # read by the runner beside its constructor's arguments
     *("activation_checkpointing", "compile", "efficient_conv_bn_eval", "find_unused_parameters"),
     *("model_wrapper_cfg", "runner_type", "sync_bn"),

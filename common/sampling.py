@@ -61,7 +61,8 @@ class SeededDataset:
     """Wraps a dataset so that each sample's random augmentation follows from (seed, position) alone.
 
     Args:
-        dataset: config of the dataset, or the dataset itself.
+        dataset: config of the dataset, or the dataset itself. One that draws no random numbers may say so with an
+            attribute ``deterministic``, which saves the seeding.
     """
 
     def __init__(self, dataset: Any):
@@ -83,5 +84,7 @@ class SeededDataset:
         if not isinstance(item, tuple):
             return self.dataset[item]
         index, seed, position = item
+        if getattr(self.dataset, "deterministic", False):  # seeding costs more than reading a small sample
+            return self.dataset[index]
         with seeded(seed, position):
             return self.dataset[index]

@@ -1,25 +1,46 @@
-"""The four domains. Each has a module ``entry`` with what the command lines need from it."""
+"""The domains. Each has a module ``entry`` with what the command lines need from it."""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from types import ModuleType
 
 from mmengine.config import Config
 
-from common.errors import ConfigError
+from common.errors import ConfigError, did_you_mean
 
+# What a config may name as its task -> module with its commands.
+ENTRIES = {"classification": "common.classification.entry", "seg": "tasks.seg.entry"}
+# Configs of other packages name no task; their scope tells.
 SCOPES = {"mmseg": "seg"}
 
 
 def task_of(cfg: Config) -> ModuleType:
-    """The ``entry`` module of the task that a config belongs to, by its ``default_scope``.
+    """The ``entry`` module of the task that a config belongs to, by its ``task`` or else its ``default_scope``.
 
     Raises:
-        ConfigError: if no task has that scope.
+        ConfigError: if there is no such task.
     """
-    scope = cfg.get("default_scope")
-    if scope not in SCOPES:
-        known = ", ".join(repr(name) for name in SCOPES)
-        raise ConfigError(f"expected default_scope {known} in {cfg.filename} but found {scope!r}")
-    return importlib.import_module(f"tasks.{SCOPES[scope]}.entry")
+    name = cfg.get("task") or SCOPES.get(cfg.get("default_scope"))
+    if name not in ENTRIES:
+        if cfg.get("task"):
+            raise ConfigError(f"no task {name!r} ({cfg.filename}){did_you_mean(name, ENTRIES)}")
+        scopes = ", ".join(repr(scope) for scope in SCOPES)
+        raise ConfigError(
+            f"expected task (one of {', '.join(ENTRIES)}) or default_scope {scopes} in {cfg.filename} but found "
+            f"default_scope {cfg.get('default_scope')!r}"
+        )
+    return importlib.import_module(ENTRIES[name])
+
+
+def command_of(cfg: Config, command: str) -> Callable:
+    """What a config's task has for a command: ``'score'``, ``'predict'``, ``'export'``, ….
+
+    Raises:
+        ConfigError: if there is no such task, or it does not have the command.
+    """
+    entry = task_of(cfg)
+    if not hasattr(entry, command):
+        raise ConfigError(f"there is no {command} for {cfg.filename}: its task does not have that command")
+    return getattr(entry, command)

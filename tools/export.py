@@ -11,7 +11,7 @@ from typing import Any
 
 from common.config import read_config
 from common.errors import exit_on_user_error
-from tasks import task_of
+from tasks import command_of
 
 
 def parse_args(arguments: list[str] | None) -> argparse.Namespace:
@@ -61,7 +61,7 @@ def describe(report: dict[str, Any]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     args = parse_args(arguments)
-    export = task_of(read_config(args.config)).export
+    export = command_of(read_config(args.config), "export")
     report = export(
         args.config, args.checkpoint, args.out, args.onnx, args.size, args.labels, trust=args.trust_checkpoint
     )

@@ -13,7 +13,7 @@ import torch
 
 from common.config import read_config
 from common.errors import exit_on_user_error
-from tasks import task_of
+from tasks import command_of
 
 
 def parse_args(arguments: list[str] | None) -> argparse.Namespace:
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     args = parse_args(arguments)
     networks = {"teacher": tuple(args.teacher)} if args.teacher else {}
     networks["student" if args.teacher else "network"] = (args.config, args.checkpoint)
-    done, skipped = task_of(read_config(args.config)).predict(
+    done, skipped = command_of(read_config(args.config), "predict")(
         networks,
         args.inputs,
         args.out,

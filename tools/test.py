@@ -16,7 +16,7 @@ from common.config import ReadOptions, read_config
 from common.errors import exit_on_user_error
 from common.provenance import portable_path, provenance
 from common.report import Table, write_json
-from tasks import task_of
+from tasks import command_of
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -38,8 +38,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command."""
     args = parse_args(argv)
     device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    task = task_of(read_config(args.config, args.cfg_options))
-    scores = task.score(
+    scores = command_of(read_config(args.config, args.cfg_options), "score")(
         args.config,
         args.checkpoint,
         split=args.split,

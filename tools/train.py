@@ -15,7 +15,7 @@ from common.atomic import atomic_write
 from common.config import ReadOptions, check_keys, prepare_run, read_config
 from common.errors import exit_on_user_error
 from common.training import forget_pretrained, set_data_root, train, use_mixed_precision
-from tasks import task_of
+from tasks import command_of, task_of
 
 # Options for what --teacher puts around the student; all others are for the student's own config.
 DISTILLING = ("model.losses.", "model.taps.", "model.teachers.", "model.student.")
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> None:
     task = task_of(cfg)
     check_keys(cfg, strict=args.teacher is None and "common.engine" in cfg.get("custom_imports", {}).get("imports", []))
     if args.teacher:
-        cfg = task.distilled_config(cfg, *args.teacher, args.method)
+        cfg = command_of(cfg, "distilled_config")(cfg, *args.teacher, args.method)
         cfg.merge_from_dict(late)
     task.prepare(cfg)
     if args.data_root:

@@ -1,0 +1,75 @@
+"""A classifier as a model of the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseDataPreprocessor, BaseModel
+from mmengine.registry import MODELS
+from mmengine.structures import BaseDataElement
+from torch import Tensor, nn
+
+
+@MODELS.register_module()
+class TensorPreprocessor(BaseDataPreprocessor):
+    """Stacks samples of equal shape, of any number of dimensions, and moves them to the model's device."""
+
+    def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        """``inputs`` ``(B, *)`` in float32 from a list of B tensors; everything else as it is."""
+        data = self.cast_data(data)
+        inputs = data["inputs"]
+        if not isinstance(inputs, Tensor):
+            inputs = torch.stack(list(inputs))
+        return {**data, "inputs": inputs.float()}
+
+
+@MODELS.register_module()
+class Classifier(BaseModel):
+    """Any network that gives class scores, with the cross-entropy as its loss.
+
+    Args:
+        network: config of a registered network, or the network; called with a batch, it gives logits ``(B, C)``.
+        loss_weight: of the cross-entropy; below 1 where distillation is to take its share.
+        label_smoothing: share of the target that is spread over all classes.
+        data_preprocessor: by default `TensorPreprocessor`.
+    """
+
+    def __init__(
+        self,
+        network: dict | nn.Module,
+        loss_weight: float = 1.0,
+        label_smoothing: float = 0.0,
+        data_preprocessor: dict | nn.Module | None = None,
+        init_cfg: dict | None = None,
+    ):
+        super().__init__(data_preprocessor or {"type": "TensorPreprocessor"}, init_cfg)
+        self.network = network if isinstance(network, nn.Module) else MODELS.build(network)
+        self.loss_weight = loss_weight
+        self.label_smoothing = label_smoothing
+
+    def forward(self, inputs: Tensor, data_samples: Sequence[BaseDataElement] | None = None, mode: str = "tensor"):
+        """Logits ``(B, C)``; in mode ``'loss'`` ``loss_ce``; in mode ``'predict'`` the samples with predictions.
+
+        A sample has its class under ``gt_label``, an integer tensor without axes. Predictions are ``pred_scores``
+        ``(C,)``, probabilities, and ``pred_label``.
+        """
+        logits = self.network(inputs)
+        if mode == "tensor":
+            return logits
+        if mode == "loss":
+            target = torch.stack([sample.gt_label for sample in data_samples])
+            loss = F.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
+            return {"loss_ce": self.loss_weight * loss}
+        samples = data_samples or [BaseDataElement() for _ in range(len(logits))]
+        for sample, scores in zip(samples, logits.softmax(dim=1), strict=True):
+            sample.pred_scores = scores
+            sample.pred_label = scores.argmax()
+        return list(samples)
+
+
+def class_sample(label: int, index: int) -> BaseDataElement:
+    """What a sample carries beside its input: ``gt_label``, and ``gt_index``, its place in the data set."""
+    return BaseDataElement(gt_label=torch.tensor(label), gt_index=torch.tensor(index))

@@ -1,0 +1,9 @@
+# Masked generative distillation (Yang et al., ECCV 2022) at the last stage.
+_base_ = "./kd_digits.py"
+model = dict(
+    losses=dict(
+        _delete_=True,
+        # the channel mask, its ratio and alpha: as for classification in the authors' code
+        mgd=dict(type="MGDLoss", student="stage", teacher="stage", kind="channel", mask_ratio=0.15, alpha=7e-5),
+    ),
+)

@@ -1,0 +1,22 @@
+# NKD on ImageNet, R34 -> ResNet-18; temperature and gamma are the authors'. The teacher's weights are torchvision's.
+_base_ = "./student_r18_imagenet.py"
+model = dict(
+    _delete_=True,
+    type="Distiller",
+    student={{_base_.model}},
+    teachers=dict(
+        teacher=dict(
+            model=dict(
+                type="Classifier",
+                network=dict(type="torchvision_network", name="resnet34", weights="IMAGENET1K_V1"),
+                data_preprocessor={{_base_.model.data_preprocessor}},
+            ),
+            checkpoint=None,  # the network fetches its weights itself
+        )
+    ),
+    taps=dict(logits="network"),
+    losses=dict(
+        nkd=dict(type="nkd_loss", student="logits", teacher="logits", target="gt_label", gamma=1.5, temperature=1.0)
+    ),
+    example=dict(type="ClassExample", shape=(3, 224, 224)),
+)
