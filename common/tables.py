@@ -24,7 +24,19 @@ from common.run_progress import RunProgress
 from common.training import newest_checkpoint
 
 ROW_KEYS = ("name", "config", "seeds", "teachers", "paper", "note")
-TABLE_KEYS = ("title", "protocol", "split", "metrics", "seeds", "baseline", "rows", "source", "data_root", "options")
+TABLE_KEYS = (
+    "title",
+    "protocol",
+    "split",
+    "metrics",
+    "seeds",
+    "baseline",
+    "rows",
+    "source",
+    "data_root",
+    "options",
+    "lower_is_better",
+)
 
 
 class RunFailedError(UserError):
@@ -67,6 +79,7 @@ class ComparisonTable:
         source: where the paper's figures are from.
         data_root: replaces that of the configs.
         options: ``KEY=VALUE`` for every run of the table.
+        lower_is_better: those of the metrics that are errors.
     """
 
     key: str
@@ -79,6 +92,7 @@ class ComparisonTable:
     source: str = ""
     data_root: str | None = None
     options: tuple[str, ...] = ()
+    lower_is_better: tuple[str, ...] = ()
 
     def row(self, name: str) -> Row:
         """The row of that name.
@@ -116,7 +130,7 @@ def load_table(path: str | Path) -> ComparisonTable:
         seeds = tuple(row.get("seeds", described.get("seeds", ()))) if row.get("config") else ()
         rows.append(Row(**{**row, "seeds": seeds}))
     given = {key: described[key] for key in TABLE_KEYS if key in described and key not in ("rows", "seeds")}
-    for key in ("metrics", "options"):
+    for key in ("metrics", "options", "lower_is_better"):
         given[key] = tuple(given.get(key, ()))
     table = ComparisonTable(key=path.stem, rows=tuple(rows), **given)
     for name in [table.baseline, *(teacher for row in rows for teacher in row.teachers.values())]:
@@ -309,7 +323,8 @@ def _gains(table: ComparisonTable, measured: Mapping[str, Sequence[Mapping[str, 
             reference = np.array([r["scores"][metric] for r in base])
             gain = float(ours.mean() - reference.mean())
             spreads = [float(v.std(ddof=1)) if len(v) > 1 else math.nan for v in (ours, reference)]
-            cells.append(f"{gain:+.2f} ({verdict(gain, spreads)})")
+            better = -gain if metric in table.lower_is_better else gain
+            cells.append(f"{gain:+.2f} ({verdict(better, spreads)})")
         rows.append(cells)
     return rows
 

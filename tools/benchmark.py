@@ -1,12 +1,15 @@
 """Time and memory of a distillation step against its floor: a plain student step and the teacher's forward pass.
 
-All phases are timed in turn within each round, and the ratio to the floor is taken within the round; medians and
-quartiles are over rounds.
+``losses`` measures each loss of `common.losses` by itself instead, beside other implementations of it.
+
+All phases are timed in turn within each round, and the ratio to the floor, or to the other implementation, is taken
+within the round; medians and quartiles are over rounds.
 
 Examples:
     python tools/benchmark.py classifier
     python tools/benchmark.py seg --methods kd cwd bpkd --threads 1
     python tools/benchmark.py seg --paper --rounds 7 --json seg_512.json
+    python tools/benchmark.py losses --losses kd_loss cwd_loss --rounds 7 --threads 1 --clock cpu
 """
 
 from __future__ import annotations
@@ -32,7 +35,8 @@ def image_size(text: str) -> tuple[int, int]:
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", nargs="?", choices=("classifier", "seg"), default="seg", help="(%(default)s)")
+    parser.add_argument("task", nargs="?", choices=("classifier", "seg", "losses"), default="seg", help="(%(default)s)")
+    parser.add_argument("--losses", nargs="+", metavar="LOSS", help="losses: names in common.losses (all)")
     parser.add_argument("--methods", nargs="+", metavar="METHOD", help="seg: kd, cwd, bpkd (all)")
     parser.add_argument("--size", type=image_size, metavar="HxW", help="of images (128x128; classifier 224x224)")
     parser.add_argument("--batch", type=int, help="images per step (8; with --paper 2)")
@@ -41,7 +45,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, help="of torch on the CPU (as many as torch takes)")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: time of this process alone")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (%(default)s)")
-    parser.add_argument("--mini", action="store_true", help="classifier: resnet18 as teacher, 64x64")
+    parser.add_argument(
+        "--mini", action="store_true", help="classifier: resnet18 as teacher, 64x64; losses: small shapes"
+    )
     parser.add_argument("--paper", action="store_true", help="seg: the Cityscapes pair at 512x512, batch 2")
     parser.add_argument("--student-config", metavar="FILE", help="seg: the student's config")
     parser.add_argument("--teacher-config", metavar="FILE", help="seg: the teacher's config")
@@ -67,6 +73,9 @@ def main(argv: list[str] | None = None) -> None:
 
     if args.threads:
         torch.set_num_threads(args.threads)
+    if args.task == "losses":
+        _losses(args)
+        return
     options = benchmark.Options(
         size=args.size or _default_size(args),
         batch=(2 if args.paper else 8) if args.batch is None else args.batch,
@@ -93,6 +102,24 @@ def main(argv: list[str] | None = None) -> None:
     )
     benchmark.result_table(result, args.task).print()
     print("floor: student step + teacher forward of the same round; peak: tensors beyond those alive before the phase")
+    if args.json:
+        write_json(args.json, {**result, "provenance": provenance()})
+
+
+def _losses(args: argparse.Namespace) -> None:
+    from common import loss_benchmark
+    from common.provenance import provenance
+    from common.report import track, write_json
+
+    options = loss_benchmark.Options(rounds=args.rounds, clock=args.clock, device=args.device, mini=args.mini)
+    cases = loss_benchmark.chosen(args.losses)
+    result = loss_benchmark.measure_losses(cases, options, lambda each: track(each, "benchmark", "losses"))
+    loss_benchmark.losses_table(result).print()
+    if result["chunks"]:
+        loss_benchmark.chunks_table(result).print()
+    for note in loss_benchmark.notes(result):
+        print(note)
+    print("ratio: ours over the peer's, of the same round; MiB: most tensors beyond the arguments, gradients with them")
     if args.json:
         write_json(args.json, {**result, "provenance": provenance()})
 

@@ -1,5 +1,5 @@
 # Hinton's distillation on handwritten digits. Weights and temperatures of these configs are those of the methods'
-# own code for CIFAR-100 where there is one, and ours where it says so; none was tuned here.
+# own code for CIFAR-100 where there is one, and ours where it says so.
 _base_ = "./student_digits.py"
 model = dict(
     _delete_=True,

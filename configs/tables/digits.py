@@ -3,6 +3,7 @@ title = "Handwritten digits (scikit-learn)"
 protocol = "ResNet of 687k parameters -> CNN of 530; 1000 iterations of 64, last checkpoint, 596 test images"
 split = "test"
 metrics = ["accuracy", "ece", "nll"]
+lower_is_better = ["ece", "nll"]
 seeds = [0, 1, 2, 3, 4]
 baseline = "CE"
 rows = [

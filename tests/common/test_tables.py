@@ -145,3 +145,10 @@ TABLES = sorted((tables.PROJECT_ROOT / "configs" / "tables").glob("*.py"))
 @pytest.mark.parametrize("path", TABLES, ids=lambda p: p.stem)
 def test_every_table_of_the_project_can_be_read_with_its_configs(path):
     tables.check_configs(load_table(path))
+
+
+def test_less_of_an_error_is_a_gain(tmp_path):
+    path = tmp_path / "errors.py"
+    path.write_text(TABLE + 'lower_is_better = ["mIoU"]\n')
+    gains = shown(load_table(path), results(**{"student alone": [70.0, 71.0], "BPKD": [60.0, 61.0]}))[1]
+    assert gains == [["BPKD", "-10.00 (gain)"]]
