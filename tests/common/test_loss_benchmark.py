@@ -24,5 +24,5 @@ def test_an_unknown_loss_is_named():
 
 
 def test_the_processors_clock_cannot_see_a_gpu():
-    with pytest.raises(ConfigError, match="found none|expected --clock wall"):
+    with pytest.raises(ConfigError, match=r"found none|expected --clock wall"):
         Options(device="cuda", clock="cpu")
