@@ -115,7 +115,8 @@ def prepare_run(cfg: Config, seed: int | None = None, work_dir: str | None = Non
     """Complete a config so that its run is seeded, resumable and leaves plain student checkpoints.
 
     Infinite samplers become `common.sampling.SeededSampler`, the training data is wrapped in `SeededDataset`, the
-    hooks of `common.hooks` are added, and a work folder and a seed are set where there are none.
+    hooks of `common.hooks` are added, a work folder and a seed are set where there are none, and a teacher's ``cache``
+    is told which data it is of.
     """
     cfg = copy.deepcopy(cfg)
     randomness = dict(cfg.get("randomness") or {})
@@ -127,6 +128,9 @@ def prepare_run(cfg: Config, seed: int | None = None, work_dir: str | None = Non
     imports.setdefault("allow_failed_imports", False)
     cfg.custom_imports = imports
     loader = cfg.get("train_dataloader")
+    for teacher in ((cfg.get("model") or {}).get("teachers") or {}).values() if loader is not None else ():
+        if isinstance(teacher.get("cache"), str):
+            teacher.cache = dict(folder=teacher.cache, dataset=copy.deepcopy(loader.dataset))
     if loader is not None and loader.get("sampler", {}).get("type") == "InfiniteSampler":
         loader.sampler.type = "SeededSampler"
         loader.dataset = dict(type="SeededDataset", dataset=loader.dataset)

@@ -12,6 +12,7 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from common.binding import read_tap_paths, read_term
+from common.cache import cached_teacher, used_paths
 from common.errors import ConfigError
 from common.ground_truth import ground_truth
 from common.modes import in_eval_mode
@@ -40,8 +41,10 @@ class Distiller(BaseModel):
         student: model config, as without distillation; its own losses stay.
         teachers: name -> dict with ``config`` (a config file) or ``model`` (a model config), ``checkpoint``
             (file or URL; None only for tests, where a random teacher is meant), ``mode`` and ``dtype`` as in
-            `common.teacher.FrozenTeacher`, ``trust`` as in `common.checkpoint.read_checkpoint`; or with ``ema``
-            alone, a momentum: the running mean of the student's own weights (`common.teacher.EMATeacher`).
+            `common.teacher.FrozenTeacher`, ``trust`` as in `common.checkpoint.read_checkpoint`, ``cache``: a folder
+            where its outputs for the training data are stored, so that it runs only once (`common.cache`; the data
+            must not be augmented); or with ``ema`` alone, a momentum: the running mean of the student's own weights
+            (`common.teacher.EMATeacher`).
         peers: name -> dict with ``model`` (a model config): networks that are trained beside the student, with their
             own losses and in the same optimiser (mutual learning), and dropped after it.
         taps: tap name -> module path in every model, or a dict from model name (``student``, a teacher's or
@@ -82,11 +85,21 @@ class Distiller(BaseModel):
                 name: input_conversion(student_model.data_preprocessor, other.data_preprocessor)
                 for name, other in others.items()
             }
+            for name, cfg in (teachers or {}).items():
+                if cfg.get("cache") is not None:
+                    self._store_outputs(name, cfg["cache"], used_paths(specs, name, paths[name]))
             self.terms = DistillationTerms(specs)
             self._taps = self._attach(specs, paths)
             self._build_adapters(example)
         self.register_state_dict_post_hook(_bare_keys)
         self.register_load_state_dict_pre_hook(_own_keys)
+
+    def _store_outputs(self, name: str, settings: Mapping[str, Any], paths: list[str]) -> None:
+        """Put what a teacher gives for the training data in its place."""
+        convert = self._conversions.pop(name)
+        with torch.random.fork_rng():  # whether they are there already or not, what is drawn next is the same
+            stored = cached_teacher(self.teachers[name], settings, paths, self.student.data_preprocessor, convert)
+        self.teachers[name] = stored
 
     def _attach(self, specs: list[TermSpec], paths: dict[str, dict[str, list[str]]]) -> dict[str, Taps]:
         taps = {}
@@ -159,7 +172,7 @@ class Distiller(BaseModel):
         return losses, {owner: _gather_levels(captured) for owner, captured in values.items()}
 
     def _converted(self, inputs: Tensor, name: str) -> Tensor:
-        convert = self._conversions[name]
+        convert = self._conversions.get(name)
         return convert(inputs) if convert else inputs
 
     def _means(self) -> dict[str, EMATeacher]:

@@ -3,6 +3,7 @@
 import common.backbones
 import common.distiller
 import common.hooks
+import common.sample_batch
 import common.sampling  # noqa: F401
 from common.atomic import use_atomic_writes
 

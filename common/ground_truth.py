@@ -9,6 +9,7 @@ import torch
 from mmengine.structures import BaseDataElement, LabelData, PixelData
 
 from common.errors import ConfigError, did_you_mean
+from common.sample_batch import SampleBatch
 
 
 def ground_truth(data_samples: Sequence[BaseDataElement], name: str) -> Any:
@@ -21,12 +22,14 @@ def ground_truth(data_samples: Sequence[BaseDataElement], name: str) -> Any:
     Raises:
         ConfigError: if the samples have no such field.
     """
-    first = data_samples[0]
+    first = data_samples if isinstance(data_samples, SampleBatch) else data_samples[0]
     if name not in first:
         known = list(first.keys())
         raise ConfigError(
             f"the samples have no ground truth {name!r}; they have {', '.join(known)}{did_you_mean(name, known)}"
         )
+    if first is data_samples:
+        return getattr(data_samples, name)
     values = [getattr(sample, name) for sample in data_samples]
     if isinstance(values[0], PixelData):
         maps = torch.stack([value.data for value in values])

@@ -15,6 +15,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from common.cache import CachedTeacher
 from common.distiller import DISTILL_PREFIX, Distiller
 from common.provenance import commit, portable_path
 from common.terms import check_finite
@@ -170,6 +171,9 @@ class TeacherCheckHook(Hook):
             return
         loop = runner.val_loop
         for name, teacher in model.teachers.items():
+            if isinstance(teacher, CachedTeacher):
+                runner.logger.info(f"teacher {name!r}: its outputs for the training data are stored, and not checked")
+                continue
             seen = 0
             for index, batch in enumerate(loop.dataloader):
                 if index == self.batches:

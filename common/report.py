@@ -175,6 +175,14 @@ def verdict(gain: float, spreads: Sequence[float]) -> str:
     return "gain" if gain > 0 else "loss"
 
 
+def mean_and_spread(values: Sequence[float]) -> str:
+    """``"71.20 ± 0.40"``: mean and standard deviation over seeds, of one seed its value alone, of none a dash."""
+    if not len(values):
+        return UNKNOWN
+    spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.2f}{spread}"
+
+
 def line_plot(
     curves: Mapping[str, Mapping[float, float]],
     xlabel: str,
@@ -182,12 +190,14 @@ def line_plot(
     path: str | Path,
     title: str = "",
     spreads: Mapping[str, Mapping[float, float]] | None = None,
+    reference: tuple[str, Mapping[float, float]] | None = None,
 ) -> None:
     """Write a PNG with one line per curve; colour and marker both tell the curves apart.
 
     Args:
         curves: name of the curve -> {x: y}.
         spreads: name of the curve -> {x: half height of a band around it}.
+        reference: name and {x: y} of a thin grey line to hold the curves against, such as chance.
         path: where the PNG is written.
     """
     figure, axes = plt.subplots(figsize=(7.0, 4.2), layout="constrained")
@@ -202,6 +212,9 @@ def line_plot(
         if spreads and name in spreads:
             band = np.array([spreads[name][x] for x in xs], dtype=float)
             axes.fill_between(xs, ys - band, ys + band, color=colour, alpha=0.18, linewidth=0)
+    if reference:
+        name, line = reference
+        axes.plot(list(line), list(line.values()), ":", color="#555555", linewidth=1.5, label=name)
     measured = sorted({x for curve in curves.values() for x in curve})
     if len(measured) <= 8:
         axes.set_xticks(measured, [f"{x:g}" for x in measured])
@@ -314,6 +327,21 @@ def write_html(path: str | Path, title: str, sections: Sequence[Section]) -> Non
         f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>\n<body>\n"
     )
     write_text(path, page + "\n".join(body) + "\n</body></html>\n")
+
+
+def origin_section(origin: Mapping[str, object]) -> Section:
+    """The foot of a page: where its numbers come from; see `common.provenance.provenance`."""
+    return Section("Origin", [Table("Where these numbers come from", ["", "value"], _flat(origin))])
+
+
+def _flat(record: Mapping[str, object], prefix: str = "") -> list[list[str]]:
+    rows = []
+    for key, value in record.items():
+        if isinstance(value, Mapping):
+            rows += _flat(value, f"{prefix}{key} ")
+        else:
+            rows.append([f"{prefix}{key}", "unknown" if value is None else str(value)])
+    return rows
 
 
 def _html_part(part: str | Table | Picture) -> str:

@@ -7,7 +7,7 @@ batches, and N processes together see the samples of one process with N times th
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Sequence, Sized
 from contextlib import contextmanager
 from typing import Any
 
@@ -62,7 +62,7 @@ class SeededDataset:
 
     Args:
         dataset: config of the dataset, or the dataset itself. One that draws no random numbers may say so with an
-            attribute ``deterministic``, which saves the seeding.
+            attribute ``deterministic``, which saves the seeding; its ``__getitems__``, if it has one, is then used.
     """
 
     def __init__(self, dataset: Any):
@@ -88,3 +88,10 @@ class SeededDataset:
             return self.dataset[index]
         with seeded(seed, position):
             return self.dataset[index]
+
+    def __getitems__(self, items: Sequence[int | tuple[int, int, int]]) -> Sequence[Any]:
+        """The samples of a batch, which a data set that draws no random numbers may read together."""
+        read = getattr(self.dataset, "__getitems__", None)
+        if read is None or not getattr(self.dataset, "deterministic", False):
+            return [self[item] for item in items]
+        return read([item[0] if isinstance(item, tuple) else item for item in items])

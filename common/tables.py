@@ -19,7 +19,7 @@ from common.atomic import atomic_write
 from common.config import read_config
 from common.errors import ConfigError, UserError, did_you_mean
 from common.provenance import PROJECT_ROOT
-from common.report import Table, verdict
+from common.report import Table, mean_and_spread, verdict
 from common.run_progress import RunProgress
 from common.training import newest_checkpoint
 
@@ -298,7 +298,7 @@ def comparison(table: ComparisonTable, measured: Mapping[str, Sequence[Mapping[s
     rows = []
     for row in table.rows:
         values = {metric: [r["scores"][metric] for r in measured.get(row.name, ())] for metric in table.metrics}
-        shown = [_mean_and_spread(values[metric]) for metric in table.metrics]
+        shown = [mean_and_spread(values[metric]) for metric in table.metrics]
         quoted = [f"{row.paper[m]:.2f}" if m in row.paper else "-" for m in papers]
         rows.append([row.name, *quoted, *shown, str(len(values[table.metrics[0]]))])
     columns = ["", *(f"{metric} (paper)" for metric in papers), *table.metrics, "seeds"]
@@ -327,13 +327,6 @@ def _gains(table: ComparisonTable, measured: Mapping[str, Sequence[Mapping[str, 
             cells.append(f"{gain:+.2f} ({verdict(better, spreads)})")
         rows.append(cells)
     return rows
-
-
-def _mean_and_spread(values: Sequence[float]) -> str:
-    if not values:
-        return "-"
-    spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.2f}{spread}"
 
 
 def check_configs(table: ComparisonTable) -> None:

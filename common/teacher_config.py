@@ -17,7 +17,7 @@ from common.provenance import portable_path
 from common.teacher import EMATeacher, FrozenTeacher
 
 DTYPES = ("float32", "float16", "bfloat16")
-TEACHER_KEYS = ("config", "model", "checkpoint", "mode", "dtype", "trust", "ema")
+TEACHER_KEYS = ("config", "model", "checkpoint", "mode", "dtype", "trust", "ema", "cache")
 
 
 def build_teacher(name: str, cfg: Mapping[str, Any], student: nn.Module | None = None) -> FrozenTeacher:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterable
 from types import ModuleType
 
 from mmengine.config import Config
@@ -11,7 +12,7 @@ from mmengine.config import Config
 from common.errors import ConfigError, did_you_mean
 
 # What a config may name as its task -> module with its commands.
-ENTRIES = {"classification": "common.classification.entry", "seg": "tasks.seg.entry"}
+ENTRIES = {"amr": "tasks.amr.entry", "classification": "common.classification.entry", "seg": "tasks.seg.entry"}
 # Configs of other packages name no task; their scope tells.
 SCOPES = {"mmseg": "seg"}
 
@@ -31,7 +32,12 @@ def task_of(cfg: Config) -> ModuleType:
             f"expected task (one of {', '.join(ENTRIES)}) or default_scope {scopes} in {cfg.filename} but found "
             f"default_scope {cfg.get('default_scope')!r}"
         )
-    return importlib.import_module(ENTRIES[name])
+    return entry_of(name)
+
+
+def entry_of(task: str) -> ModuleType:
+    """The ``entry`` module of a task, one of `ENTRIES`."""
+    return importlib.import_module(ENTRIES[task])
 
 
 def command_of(cfg: Config, command: str) -> Callable:
@@ -44,3 +50,19 @@ def command_of(cfg: Config, command: str) -> Callable:
     if not hasattr(entry, command):
         raise ConfigError(f"there is no {command} for {cfg.filename}: its task does not have that command")
     return getattr(entry, command)
+
+
+def check_options(command: Callable, options: Iterable[str], what: str) -> None:
+    """Refuse options of a command line that a task's command does not take.
+
+    Args:
+        command: what `command_of` gives.
+        options: names of the options that were given.
+        what: that they were given for, for the message.
+
+    Raises:
+        ConfigError: naming the first of them.
+    """
+    for name in options:
+        if name not in inspect.signature(command).parameters:
+            raise ConfigError(f"--{name.replace('_', '-')} does not belong to {what}; see --help for what does")

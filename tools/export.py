@@ -1,6 +1,7 @@
-"""Export a trained student: a plain checkpoint with its config, and an ONNX file.
+"""Export a trained student: a plain checkpoint, with its config where another package reads it, and ONNX files.
 
 python tools/export.py CONFIG CHECKPOINT --out student.pth [--onnx student.onnx] [--size 512x1024] [--labels]
+python tools/export.py CONFIG CHECKPOINT --out student.pth --onnx student.onnx --temperature fit --int8
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 
 from common.config import read_config
 from common.errors import exit_on_user_error
-from tasks import command_of
+from tasks import check_options, command_of
 
 
 def parse_args(arguments: list[str] | None) -> argparse.Namespace:
@@ -21,11 +22,26 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("checkpoint", help="its trained weights")
     parser.add_argument("--out", default="student.pth", help="plain checkpoint to write (%(default)s)")
     parser.add_argument("--onnx", metavar="FILE", help="also write ONNX, checked with onnxruntime")
-    parser.add_argument(
+    parser.add_argument("--trust-checkpoint", action="store_true", help="unpickle any object in it: this can run code")
+    # Options that are not given are left to the task.
+    images = parser.add_argument_group("segmentation", argument_default=argparse.SUPPRESS)
+    images.add_argument(
         "--size", type=image_size, metavar="HxW", help="image size of the ONNX file (the config's crop size)"
     )
-    parser.add_argument("--labels", action="store_true", help="let the ONNX file return labels, not logits")
-    parser.add_argument("--trust-checkpoint", action="store_true", help="unpickle any object in it: this can run code")
+    images.add_argument("--labels", action="store_true", help="let the ONNX file return labels, not logits")
+    signals = parser.add_argument_group("modulation recognition", argument_default=argparse.SUPPRESS)
+    signals.add_argument("--int8", action="store_true", help="write NAME.int8.onnx too, and compare the two")
+    signals.add_argument(
+        "--calibration-frames", type=int, metavar="N", help="of the training data, for the integers' ranges (1024)"
+    )
+    signals.add_argument("--part", help="of the data on which the two are compared: val or test (test)")
+    signals.add_argument("--data-root", metavar="FOLDER", help="the data, in place of the config's")
+    signals.add_argument(
+        "--temperature", metavar="T", help="of the logits; 'fit' takes it from the validation data (the checkpoint's)"
+    )
+    signals.add_argument(
+        "--samples-per-symbol", nargs=2, type=float, metavar=("LEAST", "MOST"), help="where the data do not tell"
+    )
     return parser.parse_args(arguments)
 
 
@@ -40,19 +56,26 @@ def image_size(text: str) -> tuple[int, int]:
 def describe(report: dict[str, Any]) -> str:
     """What was written, line by line."""
     lines = [f"{report['checkpoint']}: {report['parameters'] / 1e6:.2f} M parameters, plain checkpoint"]
-    if report["config"]:
+    if report.get("config"):
         lines.append(f"{report['config']}: its config; init_model({report['config']!r}, {report['checkpoint']!r})")
-    else:
+    elif report.get("foreign_modules"):
         lines.append(f"no plain config: mmseg does not have {', '.join(report['foreign_modules'])}")
-    if report["left_out"]:
+    if report.get("left_out"):
         lines.append(f"left out of its test pipeline, as mmseg does not have them: {', '.join(report['left_out'])}")
     if report["onnx"]:
         onnx = report["onnx"]
         shape = "x".join(map(str, onnx["input_shape"]))
         lines.append(
-            f"{onnx['path']}: input {shape}, {onnx['megabytes']:.1f} MB, opset {onnx['opset']}; largest "
-            f"difference to torch {onnx['max_abs_difference']:.1e}; {onnx['latency_ms']:.1f} ms per image "
+            f"{onnx['path']}: input {shape}, {onnx['megabytes']:.3g} MB, opset {onnx['opset']}; largest "
+            f"difference to torch {onnx['max_abs_difference']:.1e}; {onnx['latency_ms']:.3g} ms for one "
             f"(onnxruntime, one thread, median of {onnx['timing_runs']})"
+        )
+    if report.get("int8"):
+        int8 = report["int8"]
+        lines.append(
+            f"{int8['path']}: {int8['megabytes']:.3f} MB; accuracy {int8['accuracy']['int8']:.2f} % against "
+            f"{int8['accuracy']['fp32']:.2f} % in fp32 on {int8['frames']} {int8['part']} frames, one answer on "
+            f"{int8['agreement']:.2f} %"
         )
     return "\n".join(lines)
 
@@ -60,12 +83,12 @@ def describe(report: dict[str, Any]) -> str:
 @exit_on_user_error
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
-    args = parse_args(arguments)
-    export = command_of(read_config(args.config), "export")
-    report = export(
-        args.config, args.checkpoint, args.out, args.onnx, args.size, args.labels, trust=args.trust_checkpoint
-    )
-    print(describe(report))
+    options = vars(parse_args(arguments))
+    config, checkpoint, out, onnx = (options.pop(name) for name in ("config", "checkpoint", "out", "onnx"))
+    trust = options.pop("trust_checkpoint")
+    export = command_of(read_config(config), "export")
+    check_options(export, options, config)
+    print(describe(export(config, checkpoint, out, onnx, trust=trust, **options)))
     return 0
 
 

@@ -1,7 +1,10 @@
-"""Predict images or folders of images with a trained network, and picture the results.
+"""Predict with a trained network: picture the segmentation of images, or tell the modulations in IQ recordings.
 
-Example:
+Examples:
     python tools/predict.py CONFIG.py STUDENT.pth IMAGES --teacher TEACHER_CONFIG.py TEACHER.pth --labels
+    python tools/predict.py capture.sigmf-meta
+    python tools/predict.py NETWORK.onnx capture.cu8 --sample-rate 2.4e6 --symbol-rate 50e3 --noise-gate 6
+    rtl_sdr -s 1.2e6 -f 433.92e6 - | python tools/predict.py - --datatype cu8 --sample-rate 1.2e6 --vote 100
 """
 
 from __future__ import annotations
@@ -13,42 +16,97 @@ import torch
 
 from common.config import read_config
 from common.errors import exit_on_user_error
-from tasks import command_of
+from tasks import check_options, command_of, entry_of
+
+CONFIGS = (".py", ".json", ".yaml", ".yml")
+# Options for one kind of input; those that are not given are left to the task.
+IMAGES = "images"
+RECORDINGS = "IQ recordings"
 
 
 def parse_args(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config", help="config of the network, or of the run that distilled it")
-    parser.add_argument("checkpoint", help="its weights")
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image files, or folders of images")
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="%(prog)s [options] [CONFIG CHECKPOINT | NETWORK.onnx] INPUT [INPUT ...]",
+    )
+    parser.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="INPUT",
+        help="image files or folders of images; or recordings: .sigmf-meta, .cf32, .cfile, .cs16, .cs8, .cu8, .wav, "
+        ".npy, - for standard input. Before them the network: the config of it, or of the run that distilled it, and "
+        "its weights; or an ONNX file; without either, recordings go to the network that comes with the suite",
+    )
     parser.add_argument("--out", default="work_dirs/predict", help="folder for the results (%(default)s)")
-    parser.add_argument("--teacher", nargs=2, metavar=("CONFIG", "CHECKPOINT"), help="a network to show side by side")
     parser.add_argument("--device", default=None, help="cpu or cuda (default: cuda where there is one)")
-    parser.add_argument("--opacity", type=float, default=0.5, help="of the colours, 0 to 1 (%(default)s)")
-    parser.add_argument("--labels", action="store_true", help="also write label maps (value = class)")
     parser.add_argument("--trust-checkpoint", action="store_true", help="unpickle any object in it: this can run code")
+    _add_image_options(parser.add_argument_group(IMAGES, argument_default=argparse.SUPPRESS))
+    _add_recording_options(parser.add_argument_group(RECORDINGS, argument_default=argparse.SUPPRESS))
     args = parser.parse_args(arguments)
-    if not 0 <= args.opacity <= 1:
+    if not 0 <= vars(args).get("opacity", 0) <= 1:
         parser.error(f"expected --opacity from 0 to 1 but found {args.opacity}")
+    if args.inputs[0].endswith(CONFIGS) and len(args.inputs) < 3:
+        parser.error(f"expected CONFIG CHECKPOINT INPUT but found {' '.join(args.inputs)}")
+    if args.inputs[0].endswith(".onnx") and len(args.inputs) < 2:
+        parser.error(f"expected NETWORK.onnx INPUT but found {args.inputs[0]} alone")
     return args
+
+
+def _add_image_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--teacher", nargs=2, metavar=("CONFIG", "CHECKPOINT"), help="a network to show side by side")
+    group.add_argument("--opacity", type=float, help="of the colours, 0 to 1 (0.5)")
+    group.add_argument("--labels", action="store_true", help="also write label maps (value = class)")
+
+
+def _add_recording_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--sample-rate", type=float, metavar="HZ", help="of recordings that do not tell")
+    group.add_argument(
+        "--datatype", metavar="TYPE", help="of raw files and streams: cf32_le, cf32_be, ci16_le, ci16_be, ci8, cu8"
+    )
+    group.add_argument("--freq-shift", type=float, metavar="HZ", help="move the spectrum up by so much (0)")
+    group.add_argument(
+        "--resample",
+        metavar="RATE",
+        help="rate that the network hears: in Hz, in samples per symbol (8sps), or 'network' for that of the signals "
+        "it was trained on (default: as recorded, or 'network' where --symbol-rate is given)",
+    )
+    group.add_argument("--symbol-rate", type=float, metavar="HZ", help="of the signal, where it is known")
+    group.add_argument("--hop", type=int, metavar="SAMPLES", help="from one window to the next (a window's length)")
+    group.add_argument("--vote", type=int, metavar="WINDOWS", help="that are decided on together (8)")
+    group.add_argument("--threshold", type=float, metavar="P", help="'unknown' below this probability (0.5)")
+    group.add_argument(
+        "--noise-gate", type=float, metavar="DB", help="'noise' below so much over the noise floor (no gate); try 6"
+    )
+    group.add_argument(
+        "--in-place", action="store_true", help="annotate SigMF recordings themselves, not a copy of their metadata"
+    )
+    group.add_argument("--threads", type=int, metavar="N", help="for an ONNX network (one per core)")
 
 
 @exit_on_user_error
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
-    args = parse_args(arguments)
-    networks = {"teacher": tuple(args.teacher)} if args.teacher else {}
-    networks["student" if args.teacher else "network"] = (args.config, args.checkpoint)
-    done, skipped = command_of(read_config(args.config), "predict")(
-        networks,
-        args.inputs,
-        args.out,
-        device=args.device or ("cuda" if torch.cuda.is_available() else "cpu"),
-        opacity=args.opacity,
-        labels=args.labels,
-        trust=args.trust_checkpoint,
-    )
+    options = vars(parse_args(arguments))
+    inputs, teacher = options.pop("inputs"), options.pop("teacher", None)
+    networks = {"teacher": tuple(teacher)} if teacher else {}
+    if inputs[0].endswith(CONFIGS):
+        predict = command_of(read_config(inputs[0]), "predict")
+        network, inputs = tuple(inputs[:2]), inputs[2:]
+    else:
+        predict = entry_of("amr").predict
+        named = 1 if inputs[0].endswith(".onnx") else 0
+        network, inputs = tuple(inputs[:named]), inputs[named:]
+    if network:
+        networks["student" if teacher else "network"] = network
+    given = {
+        "device": options.pop("device") or ("cuda" if torch.cuda.is_available() else "cpu"),
+        "trust": options.pop("trust_checkpoint"),
+    }
+    out = options.pop("out")
+    check_options(predict, options, network[0] if network else "recordings")
+    done, skipped = predict(networks, inputs, out, **given, **options)
     print(done)
     if skipped:
         print(

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
@@ -15,6 +14,7 @@ import common.classification  # noqa: F401
 from common.checkpoint import load_strictly, read_checkpoint, state_dict_of
 from common.classification.metrics import class_scores
 from common.config import read_config
+from common.sample_batch import join_samples
 from common.teacher_config import without_pretrained
 
 
@@ -47,10 +47,10 @@ def load_classifier(cfg: Config, checkpoint: str | Path, device: str = "cpu", tr
 def predicted(model: nn.Module, dataset: Dataset, batch: int = 256) -> tuple[Tensor, Tensor]:
     """Probabilities ``(N, C)`` and labels ``(N,)`` of a whole data set, on the CPU."""
     probabilities, labels = [], []
-    for items in DataLoader(dataset, batch, collate_fn=pseudo_collate):
+    for items in DataLoader(dataset, batch, collate_fn=join_samples):
         data = model.data_preprocessor(items, False)
         probabilities.append(model(data["inputs"]).softmax(dim=1).cpu())
-        labels.append(torch.stack([sample.gt_label for sample in data["data_samples"]]).cpu())
+        labels.append(data["data_samples"].gt_label.cpu())
     return torch.cat(probabilities), torch.cat(labels)
 
 

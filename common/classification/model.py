@@ -12,18 +12,33 @@ from mmengine.registry import MODELS
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
+from common.ground_truth import ground_truth
+
 
 @MODELS.register_module()
 class TensorPreprocessor(BaseDataPreprocessor):
-    """Stacks samples of equal shape, of any number of dimensions, and moves them to the model's device."""
+    """Stacks samples of equal shape, of any number of dimensions, and moves them to the model's device.
+
+    Args:
+        augment: config of a module, or the module, that is called with a batch ``(B, *)`` in training and gives a
+            random view of it, the same for student and teachers; it draws from torch's random state.
+        non_blocking: let copies to the device run on while the CPU goes on.
+    """
+
+    def __init__(self, augment: dict | nn.Module | None = None, non_blocking: bool = False):
+        super().__init__(non_blocking)
+        self.augment = MODELS.build(augment) if isinstance(augment, dict) else augment
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """``inputs`` ``(B, *)`` in float32 from a list of B tensors; everything else as it is."""
+        """``inputs`` ``(B, *)`` in float32, of B tensors or one; everything else as it is."""
         data = self.cast_data(data)
         inputs = data["inputs"]
         if not isinstance(inputs, Tensor):
             inputs = torch.stack(list(inputs))
-        return {**data, "inputs": inputs.float()}
+        inputs = inputs.float()
+        if training and self.augment is not None:
+            inputs = self.augment(inputs)
+        return {**data, "inputs": inputs}
 
 
 @MODELS.register_module()
@@ -60,14 +75,14 @@ class Classifier(BaseModel):
         if mode == "tensor":
             return logits
         if mode == "loss":
-            target = torch.stack([sample.gt_label for sample in data_samples])
+            target = ground_truth(data_samples, "gt_label")
             loss = F.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
             return {"loss_ce": self.loss_weight * loss}
-        samples = data_samples or [BaseDataElement() for _ in range(len(logits))]
+        samples = list(data_samples or (BaseDataElement() for _ in range(len(logits))))
         for sample, scores in zip(samples, logits.softmax(dim=1), strict=True):
             sample.pred_scores = scores
             sample.pred_label = scores.argmax()
-        return list(samples)
+        return samples
 
 
 def class_sample(label: int, index: int) -> BaseDataElement:

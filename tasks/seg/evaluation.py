@@ -19,6 +19,7 @@ from common.report import (
     Section,
     Table,
     line_plot,
+    origin_section,
     track,
     write_html,
     write_json,
@@ -237,7 +238,7 @@ def write_evaluation(
         Section("Near boundaries", [boundary_table(evaluations), *_curves(evaluations, out)]),
         Section("Classes", [per_class]),
         Section("Frames", _picture_parts(evaluations, networks, out, pictures, limit)),
-        Section("Origin", [Table("Where these numbers come from", ["", "value"], _flat(origin))]),
+        origin_section(origin),
     ]
     write_html(out / "index.html", f"Segmentation: {', '.join(evaluations)}", sections)
     return out / "index.html"
@@ -290,13 +291,3 @@ def _picture_parts(
             write_png(path, picture)
             parts.append(Picture(path, caption))
     return parts
-
-
-def _flat(record: Mapping[str, object], prefix: str = "") -> list[list[str]]:
-    rows = []
-    for key, value in record.items():
-        if isinstance(value, Mapping):
-            rows += _flat(value, f"{prefix}{key} ")
-        else:
-            rows.append([f"{prefix}{key}", "unknown" if value is None else str(value)])
-    return rows

@@ -16,6 +16,8 @@ from common.report import (
     Table,
     legend,
     line_plot,
+    mean_and_spread,
+    origin_section,
     panel_grid,
     track,
     verdict,
@@ -108,6 +110,30 @@ def test_line_plot_draws_each_curve_in_its_own_colour(tmp_path):
     picture = np.asarray(Image.open(tmp_path / "a.png").convert("RGB")).reshape(-1, 3).astype(int)
     for colour in ((0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)):
         assert (np.abs(picture - colour).max(axis=1) <= 2).sum() > 500
+
+
+def test_line_plot_draws_a_reference_in_grey(tmp_path):
+    curves = {"kd": {-20: 9.0, 18: 90.0}}
+    grey = []
+    for name, reference in (("with", ("chance", {-20: 50.0, 18: 50.0})), ("without", None)):
+        line_plot(curves, "dB", "percent", tmp_path / f"{name}.png", reference=reference)
+        picture = np.asarray(Image.open(tmp_path / f"{name}.png").convert("RGB")).reshape(-1, 3).astype(int)
+        grey.append((np.abs(picture - 0x55).max(axis=1) <= 2).sum())
+    assert grey[0] > grey[1] + 300
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [([], "-"), ([71.2], "71.20"), ([70.0, 72.0], "71.00 ± 1.41"), (np.array([1.0, 1.0]), "1.00 ± 0.00")],
+)
+def test_mean_stands_with_the_standard_deviation_of_a_sample(values, text):
+    assert mean_and_spread(values) == text
+
+
+def test_origin_names_every_nested_value_in_a_row_of_its_own():
+    section = origin_section({"commit": None, "versions": {"torch": "2.11"}, "networks": {"kd": {1: {"seed": 0}}}})
+    (table,) = section.parts
+    assert table.rows == [["commit", "unknown"], ["versions torch", "2.11"], ["networks kd 1 seed", "0"]]
 
 
 def test_panel_grid_keeps_the_pixels_of_each_panel_and_leaves_empty_places_white():

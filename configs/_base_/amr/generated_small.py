@@ -1,0 +1,14 @@
+# As generated.py, sized for two cores: 300 frames of each modulation at each SNR, a new channel for each frame, so that
+# frames of the parts share no noise. A minute:
+#   python data_prep/amr/generate.py --preset rml2016 --no-frozen-channel --frames 300 --out data/amr/gen10a_small.h5
+_base_ = "./generated.py"
+_file = "gen10a_small.h5"
+train_dataloader = dict(dataset=dict(ann_file=_file))
+val_dataloader = dict(dataset=dict(ann_file=_file))
+test_dataloader = dict(dataset=dict(ann_file=_file))
+# Schedule (ours): 20 epochs of 39,600 / 400 = 99 iterations.
+train_cfg = dict(max_iters=2000, val_interval=1000)
+param_scheduler = [
+    dict(type="LinearLR", start_factor=0.1, begin=0, end=100, by_epoch=False),
+    dict(type="CosineAnnealingLR", eta_min=0.0, by_epoch=False),  # to max_iters
+]

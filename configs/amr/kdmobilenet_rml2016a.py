@@ -1,0 +1,3 @@
+# KD-MobileNet, our reading of the name, on RadioML 2016.10A.
+_base_ = ["../_base_/amr/runtime.py", "../_base_/amr/rml2016a.py", "../_base_/amr/adam.py"]
+model = dict(network=dict(type="KDMobileNet"))

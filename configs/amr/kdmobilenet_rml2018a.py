@@ -1,0 +1,3 @@
+# KD-MobileNet, our reading of the name, on RadioML 2018.01A.
+_base_ = ["../_base_/amr/runtime.py", "../_base_/amr/rml2018a.py", "../_base_/amr/adam.py"]
+model = dict(network=dict(type="KDMobileNet"))

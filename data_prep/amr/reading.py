@@ -1,0 +1,102 @@
+"""Reads sets of frames for comparison: RadioML's pickle layout and the HDF5 layout of `data_prep.amr.output`."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from common.errors import DataError
+
+_CODECS = ("_codecs", "encode")
+_ARRAY_GLOBALS = {
+    *((f"numpy.{core}.multiarray", "_reconstruct") for core in ("core", "_core")),
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    _CODECS,
+}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Frames ``float32 [F, 2, L]`` of one modulation and label, and their SNR in dB ``[F]`` where the file knows it."""
+
+    frames: np.ndarray
+    measured: np.ndarray | None
+
+
+def read_cells(path: str | Path, most: int = 200) -> dict[tuple[str, int], Cell]:
+    """At most so many frames of each (modulation, label).
+
+    The true SNR comes from the HDF5 file, or for a pickle from ``measured.npz`` in its folder (arrays ``modulations``,
+    ``snr_label`` and ``snr_measured_db [modulation, label, frame]``) where that is there.
+
+    Raises:
+        DataError: if the file is missing, of another layout, or a pickle holds anything but arrays.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"expected a set of frames but found no file {path}")
+    try:
+        return _read_hdf5(path, most) if h5py.is_hdf5(path) else _read_pickle(path, most)
+    except (
+        KeyError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        EOFError,
+        OSError,
+        pickle.UnpicklingError,
+    ) as error:
+        raise DataError(
+            f"expected (mod, snr) -> frames as a pickle, or this suite's HDF5 layout, but found {error} in {path}"
+        ) from error
+
+
+def _read_hdf5(path: Path, most: int) -> dict[tuple[str, int], Cell]:
+    cells = {}
+    with h5py.File(path) as file:
+        mods, snrs, measured = file["mod"][:], file["snr"][:], file["snr_measured_db"][:]
+        for index, mod in enumerate(file.attrs["classes"]):
+            for snr in np.unique(snrs[mods == index]):
+                rows = np.flatnonzero((mods == index) & (snrs == snr))[:most]
+                cells[str(mod), int(snr)] = Cell(file["X"][rows], measured[rows])
+    return cells
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Refuses every global but those that NumPy's arrays are made of."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) not in _ARRAY_GLOBALS:
+            raise pickle.UnpicklingError(f"{module}.{name}, which is no part of an array (nothing was run)")
+        return super().find_class(module, name)
+
+
+def _read_pickle(path: Path, most: int) -> dict[tuple[str, int], Cell]:
+    with path.open("rb") as file:
+        content = _ArrayUnpickler(file, encoding="latin1").load()
+    known = _measured_beside(path)
+    cells = {}
+    for (mod, snr), frames in content.items():
+        measured = known.get((mod, int(snr)))
+        cells[mod, int(snr)] = Cell(frames[:most], None if measured is None else measured[:most])
+    return cells
+
+
+def _measured_beside(path: Path) -> dict[tuple[str, int], np.ndarray]:
+    beside = path.with_name("measured.npz")
+    if not beside.is_file():
+        return {}
+    with np.load(beside, allow_pickle=False) as arrays:
+        measured = arrays["snr_measured_db"]
+        return {
+            (str(mod), int(snr)): measured[i, j]
+            for i, mod in enumerate(arrays["modulations"])
+            for j, snr in enumerate(arrays["snr_label"])
+        }

@@ -1,0 +1,96 @@
+"""What the command lines ask of modulation recognition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import DATASETS
+
+import tasks.amr  # noqa: F401
+from common.checkpoint import read_checkpoint
+from common.classification.entry import load_classifier, predicted, prepare
+from common.config import read_config
+from common.errors import ConfigError, DataError
+from tasks.amr.datasets import SignalDataset
+from tasks.amr.export import export
+from tasks.amr.methods import METHODS, distilled_config
+from tasks.amr.metrics import signal_scores
+from tasks.amr.predict import predict
+
+__all__ = ["METHODS", "check_data", "distilled_config", "export", "load_classifier", "predict", "prepare", "score"]
+
+
+def check_data(cfg: Config) -> None:
+    """Build the data sets of a config once, so that what they lack is said before training.
+
+    Raises:
+        DataError: as the data sets.
+        ConfigError: if the network has another number of classes than they, or takes frames of another length.
+    """
+    model = cfg.model.student if cfg.model.get("type") == "Distiller" else cfg.model
+    for part in ("train", "val", "test"):
+        loader = cfg.get(f"{part}_dataloader")
+        if loader:
+            _check_network(model.get("network") or {}, DATASETS.build(loader.dataset), cfg.filename)
+
+
+def _check_network(network: Mapping[str, Any], dataset: SignalDataset, config: str | None) -> None:
+    found = {"num_classes": len(dataset.metainfo["classes"]), "length": dataset.metainfo["length"]}
+    for key, what in (("num_classes", "classes"), ("length", "samples in a frame")):
+        if key in network and network[key] != found[key]:
+            raise ConfigError(
+                f"expected {found[key]} {what}, as in {dataset.table.source}, but the network of {config} has "
+                f"{network[key]}; set it (--cfg-options model.network.{key}={found[key]}, or model.student.network…)"
+            )
+
+
+def score(
+    config: str | Path,
+    checkpoint: str | Path,
+    split: str,
+    data_root: str | None,
+    device: str,
+    cfg_options: dict | None = None,
+    trust: bool = False,
+) -> dict[str, float]:
+    """`tasks.amr.metrics.signal_scores` of a checkpoint on a split, and ``parameters``.
+
+    Raises:
+        CheckpointError: if the checkpoint does not cover the network.
+        DataError: as the data sets; or if the checkpoint was trained with other classes, or with another split of the
+            same data, whose test frames may be among the frames it was trained on.
+    """
+    cfg = read_config(config, cfg_options)
+    model = load_classifier(cfg, checkpoint, device, trust)
+    dataset_cfg = {**cfg[f"{split}_dataloader"].dataset, **({"data_root": data_root} if data_root else {})}
+    dataset = DATASETS.build(dataset_cfg)
+    check_training(read_checkpoint(checkpoint, trust), dataset, str(checkpoint))
+    probabilities, labels = predicted(model, dataset)
+    scores = signal_scores(probabilities, labels, torch.from_numpy(dataset.snr_labels))
+    return {**scores, "parameters": sum(parameter.numel() for parameter in model.parameters())}
+
+
+def check_training(checkpoint: Mapping[str, Any], dataset: SignalDataset, source: str) -> None:
+    """Hold what a checkpoint says about the data it was trained on against the data it is tested on.
+
+    Raises:
+        DataError: if the classes differ, or the same frames were split otherwise.
+    """
+    trained = (checkpoint.get("meta") or {}).get("dataset_meta") or {}
+    classes, tested = trained.get("classes"), dataset.metainfo
+    if classes and tuple(classes) != tuple(tested["classes"]):
+        raise DataError(
+            f"expected the classes that {source} was trained on, {', '.join(classes)}, but found "
+            f"{', '.join(tested['classes'])} in {dataset.table.source}; name them in this order (mods=…)"
+        )
+    split, own = trained.get("split") or {}, tested["split"]
+    same_data = [list(cell) for cell in split.get("cells", ())] == own["cells"] and dataset.part != "all"
+    if same_data and split.get("fingerprint") != own["fingerprint"]:
+        raise DataError(
+            f"expected the split {split.get('name')!r} of seed {split.get('seed')}, which {source} was trained with, "
+            f"but found {own['name']!r} of seed {own['seed']}: frames that trained it would test it; use that split"
+        )

@@ -1,0 +1,136 @@
+"""Signs that a result is too good: leakage between training and test frames, and accuracies beyond belief."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import binom
+
+from tasks.amr.datasets import RML2016A, SignalDataset
+from tasks.amr.scores import Confusion, chance
+from tasks.amr.splits import Split
+
+# Labels at which a network of RadioML 2016.10A can't tell anything: 9 to 10 % are published, chance being 9.09 %.
+LOW_SNR = -16.0
+MARGIN = 1.0
+LEVEL = 0.001
+# Networks without the true SNR end at 62 to 64.5 % on RadioML 2016.10A, over all 20 SNRs.
+CREDIBLE_2016A = 66.0
+CAUSES = (
+    "Accuracy at the lowest SNRs is clearly above chance (one-sided binomial test against chance and "
+    f"{MARGIN:g} point more, level {LEVEL:g}). Test frames may share with training frames what is not the "
+    "modulation: one channel and noise sequence in all frames of a set that is split frame by frame (RadioML "
+    "2016.10A's procedure), copies of frames, or windows that overlap. It may also be real, where the label is the "
+    "true SNR and a class shows all the same, as a carrier does. Frames made with another seed tell these apart: "
+    "evaluate on them."
+)
+
+
+@dataclass(frozen=True)
+class LowSnrCheck:
+    """Whether a network knows what nobody can know: its accuracy where the labels promise noise alone.
+
+    Attributes:
+        frames: labelled `LOW_SNR` or lower.
+        right: how many of them are.
+        chance: share of their largest class, in percent.
+        p_value: of as many right or more, if each frame were right with `chance` + `MARGIN` percent.
+        level: below this the network is suspicious.
+    """
+
+    frames: int
+    right: int
+    chance: float
+    p_value: float
+    level: float
+
+    @property
+    def accuracy(self) -> float:
+        """In percent."""
+        return 100.0 * self.right / self.frames
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether the accuracy is clearly above chance."""
+        return self.p_value < self.level
+
+
+def check_low_snr(confusion: Confusion, level: float = LEVEL) -> LowSnrCheck | None:
+    """A one-sided binomial test of the accuracy at the lowest SNR labels against chance; None without such frames.
+
+    The margin allows for what little there is to see: with enough frames the smallest true gain over chance is
+    significant, and is no sign of leakage.
+
+    Args:
+        confusion: of one network.
+        level: probability of an alarm for a network that is at chance plus the margin.
+    """
+    counts = confusion.between(high=LOW_SNR)
+    frames, right = int(counts.sum()), int(np.trace(counts))
+    if not frames:
+        return None
+    blind = chance(counts)
+    limit = min((blind + MARGIN) / 100, 1.0)
+    return LowSnrCheck(frames, right, blind, float(binom.sf(right - 1, frames, limit)), level)
+
+
+def trained_frames(checkpoint: Mapping[str, Any], dataset: SignalDataset) -> int:
+    """How many frames of a data set lie in the part that a checkpoint was trained on, by what it says of its split.
+
+    0 if it says nothing, or its split is of other data: of a file with other cells.
+    """
+    meta = (checkpoint.get("meta") or {}).get("dataset_meta") or {}
+    cells = dataset.table.rows_by_cell()
+    stored = meta.get("split") or {}
+    counts = {(mod, snr): count for mod, snr, count in stored.get("cells", ())}
+    if counts != {cell: len(rows) for cell, rows in cells.items()}:
+        return 0
+    split = Split.from_dict(stored)
+    trained = [np.empty(0, np.int64)] + [
+        rows[split.frames("train", *cell)]
+        for cell, rows in cells.items()
+        if cell[0] in meta["classes"] and cell[1] in meta["snrs"]
+    ]
+    return int(np.isin(dataset.rows, np.concatenate(trained)).sum())
+
+
+def warnings_of(
+    name: str,
+    checks: Sequence[LowSnrCheck | None],
+    trained_on: int,
+    accuracy: float,
+    dataset: SignalDataset,
+) -> list[str]:
+    """What makes the numbers of a network doubtful, in sentences.
+
+    Args:
+        name: of the network.
+        checks: `check_low_snr` of each of its checkpoints.
+        trained_on: `trained_frames`, the most of its checkpoints.
+        accuracy: overall, in percent, the best of its checkpoints.
+        dataset: what it was evaluated on.
+    """
+    found = []
+    suspicious = [check for check in checks if check is not None and check.is_suspicious]
+    if suspicious:
+        worst = max(suspicious, key=lambda check: check.accuracy)
+        found.append(
+            f"{name}: {worst.accuracy:.1f} % of {worst.frames} frames at {LOW_SNR:g} dB and lower are right, where "
+            f"chance is {worst.chance:.1f} % (p = {worst.p_value:.1g}; {len(suspicious)} of {len(checks)} checkpoints)"
+        )
+    if trained_on:
+        found.append(
+            f"{name}: {trained_on} of {len(dataset)} frames lie in the part that it was trained on, if that was of "
+            f"{Path(dataset.table.source).name}"
+        )
+    if isinstance(dataset, RML2016A) and len(dataset.snrs) == 20 and accuracy > CREDIBLE_2016A:
+        found.append(
+            f"{name}: {accuracy:.1f} % overall is more than networks reach on RadioML 2016.10A without the true SNR "
+            f"(62 to 64.5 %); above {CREDIBLE_2016A:.0f} % look for the SNR among the inputs, copies of test frames "
+            "in training, or another file (generated sets can be easier)"
+        )
+    return found

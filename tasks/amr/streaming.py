@@ -1,0 +1,276 @@
+"""From a stream of samples to stretches of one modulation: windows, noise gate, soft vote.
+
+Each step takes the batches of the one before and gives batches on; what it holds of the stream in between does not
+grow with its length, and results do not depend on where the batches end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+NOISE, UNKNOWN = -1, -2
+NOISE_NAME, UNKNOWN_NAME = "noise", "unknown"
+BATCH = 256  # windows; more are no faster, as their features leave the processor's cache
+
+
+def cut_windows(blocks: Iterable[np.ndarray], length: int, hop: int) -> Iterator[np.ndarray]:
+    """Cut a stream into windows; a rest shorter than a window is left out.
+
+    Args:
+        blocks: complex64 ``[n]`` each.
+        length: samples L of a window.
+        hop: samples from the start of one window to that of the next.
+
+    Yields:
+        At most `BATCH` windows, float32 ``[W, 2, L]`` with I in row 0 and Q in row 1.
+    """
+    rest, skip = np.empty(0, np.complex64), 0
+    for block in blocks:
+        samples = np.concatenate([rest, block])
+        windows = max(0, (len(samples) - skip - length) // hop + 1)
+        used = skip + windows * hop
+        rest, skip = samples[min(used, len(samples)) :], max(0, used - len(samples))
+        if not windows:
+            continue
+        pairs = samples[used - windows * hop :].view(np.float32).reshape(-1, 2)
+        views = sliding_window_view(pairs, length, axis=0)[::hop][:windows]
+        for start in range(0, windows, BATCH):
+            yield np.ascontiguousarray(views[start : start + BATCH])
+
+
+def gate_noise(
+    windows: Iterable[np.ndarray], margin: float | None, rise: float = 0.0, settle: int = 256
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    r"""Tell windows with a signal from those with noise alone by their power :math:`p_w`.
+
+    The noise floor follows the quietest windows: it falls at once and rises slowly,
+    :math:`f_w = \min(p_w,\ f_{w-1} + r)` in dB, where :math:`f_0` is the least of the first ``settle`` windows, so that
+    a recording may begin within a signal. A window with :math:`p_w \ge f_w + m` has a signal. The floor lies some 1 dB
+    below the mean power of noise in windows of 128 samples: a margin below 3 dB lets noise through. A signal that never
+    pauses is its own floor. Digital silence (power 0) is noise and says nothing about the floor.
+
+    Args:
+        windows: float32 ``[W, 2, L]`` each.
+        margin: m in dB; None takes everything but silence for a signal.
+        rise: r in dB per window.
+        settle: windows that are looked at before the first is judged.
+
+    Yields:
+        The windows, their mean power ``[W]`` (float32) and whether they have a signal ``[W]``.
+    """
+    windows = iter(windows)
+    floor = np.inf
+    if margin is not None:
+        # The floor of each batch is led on from the one before; the first ones wait for the settling.
+        ahead = _first(windows, settle)
+        levels = [_decibels(_power(batch)) for batch in ahead]
+        floor = min(np.concatenate(levels)[:settle], default=np.inf) if levels else np.inf
+        windows = chain(ahead, windows)
+    for batch in windows:
+        power = _power(batch)
+        live = power > 0
+        if margin is not None:
+            levels = _decibels(power)
+            steps = rise * np.arange(1, len(levels) + 1)
+            floors = steps + np.minimum(np.minimum.accumulate(levels - steps), floor)
+            live &= levels >= floors + margin
+            floor = floors[-1]
+        yield batch, power, live
+
+
+def _first(batches: Iterator[np.ndarray], count: int) -> list[np.ndarray]:
+    """The first batches, up to ``count`` entries or a little more."""
+    taken: list[np.ndarray] = []
+    while sum(map(len, taken)) < count and (batch := next(batches, None)) is not None:
+        taken.append(batch)
+    return taken
+
+
+def _power(windows: np.ndarray) -> np.ndarray:
+    return np.einsum("wcl,wcl->w", windows, windows) / windows.shape[2]
+
+
+def _decibels(power: np.ndarray) -> np.ndarray:
+    """Silence is made infinitely loud, so that it is never the floor."""
+    return 10 * np.log10(np.where(power > 0, power, np.inf).astype(np.float64))
+
+
+def score_live(
+    gated: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]],
+    log_probabilities: Callable[[np.ndarray], np.ndarray],
+    classes: int,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Run the network on those windows that have a signal.
+
+    Args:
+        gated: what `gate_noise` gives.
+        log_probabilities: ``[W, 2, L] -> [W, K]``.
+        classes: number K of them.
+
+    Yields:
+        Log-probabilities ``[W, K]``, 0 where there is no signal, and powers and gate as they came.
+    """
+    for windows, power, live in gated:
+        scores = np.zeros((len(windows), classes), np.float32)
+        if live.any():
+            scores[live] = log_probabilities(windows if live.all() else windows[live])
+        yield scores, power, live
+
+
+@dataclass
+class Votes:
+    """Decisions on successive windows, arrays ``[V]``.
+
+    Attributes:
+        windows: how many windows each is about.
+        labels: class index, `NOISE` or `UNKNOWN`.
+        probabilities: of the likeliest class; 0 for noise.
+        powers: mean power of the windows.
+    """
+
+    windows: np.ndarray
+    labels: np.ndarray
+    probabilities: np.ndarray
+    powers: np.ndarray
+
+
+def soft_vote(
+    scored: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]], size: int, threshold: float = 0.0
+) -> Iterator[Votes]:
+    r"""Decide on groups of M windows by the mean of their log-probabilities.
+
+    .. math:: p_k \propto \exp\Big(\frac1M \sum_w \log p_{wk}\Big)
+
+    A group ends early where the gate opens or closes, and at the end of the stream.
+
+    Args:
+        scored: log-probabilities ``[W, K]``, powers ``[W]`` and whether there is a signal ``[W]``.
+        size: M.
+        threshold: decisions less probable than this are `UNKNOWN`.
+    """
+    rest: tuple[np.ndarray, ...] | None = None
+    for batch in scored:
+        rest = batch if rest is None else tuple(map(np.concatenate, zip(rest, batch, strict=True)))
+        starts = run_starts(rest[2], size)
+        # The last group may go on in the next batch.
+        whole = len(rest[2]) if len(rest[2]) - starts[-1] == size else starts[-1]
+        if whole:
+            yield _decide(*(part[:whole] for part in rest), starts[starts < whole], threshold)
+        rest = tuple(part[whole:] for part in rest) if whole < len(rest[2]) else None
+    if rest is not None:
+        yield _decide(*rest, run_starts(rest[2], size), threshold)
+
+
+def run_starts(values: np.ndarray, most: int) -> np.ndarray:
+    """Where runs of equal ``values`` ``[n]`` start, a run being cut anew after every ``most`` of them."""
+    places = np.arange(len(values))
+    changes = np.flatnonzero(np.diff(values, prepend=~values[:1]))
+    run = np.repeat(changes, np.diff(changes, append=len(values)))
+    return places[(places - run) % most == 0]
+
+
+def _decide(
+    log_probabilities: np.ndarray, powers: np.ndarray, live: np.ndarray, starts: np.ndarray, threshold: float
+) -> Votes:
+    windows = np.diff(starts, append=len(live))
+    means = np.add.reduceat(log_probabilities.astype(np.float64), starts) / windows[:, None]
+    means -= means.max(axis=1, keepdims=True)
+    probabilities = 1 / np.exp(means).sum(axis=1)  # of the largest, whose exponential is 1
+    labels = np.where(probabilities < threshold, UNKNOWN, means.argmax(axis=1))
+    has_signal = live[starts]
+    return Votes(
+        windows,
+        np.where(has_signal, labels, NOISE),
+        np.where(has_signal, probabilities, 0.0),
+        np.add.reduceat(powers.astype(np.float64), starts) / windows,
+    )
+
+
+@dataclass
+class Stretch:
+    """Successive windows with one label.
+
+    Attributes:
+        first: number of the first window in the stream.
+        windows: how many there are.
+        label: class index, `NOISE` or `UNKNOWN`.
+        probability: mean over the windows.
+        power: mean over the windows.
+        is_last: whether the stream ends with it.
+    """
+
+    first: int
+    windows: int
+    label: int
+    probability: float
+    power: float
+    is_last: bool = False
+
+
+def join_votes(votes: Iterable[Votes], longest: float = math.inf) -> Iterator[Stretch]:
+    """Join successive decisions with the same label.
+
+    Args:
+        votes: what `soft_vote` gives.
+        longest: windows after which a stretch ends with its batch even so, for a display that keeps up with a stream.
+    """
+    done, current = 0, None
+    for batch in votes:
+        starts = run_starts(batch.labels, len(batch.labels))
+        columns = zip(
+            np.add.reduceat(batch.windows, starts).tolist(),
+            batch.labels[starts].tolist(),
+            np.add.reduceat(batch.windows * batch.probabilities, starts).tolist(),
+            np.add.reduceat(batch.windows * batch.powers, starts).tolist(),
+            strict=True,
+        )
+        for windows, label, probability, power in columns:
+            if current is not None and (current.label != label or current.windows >= longest):
+                yield current
+                current = None
+            if current is None:
+                current = Stretch(done, 0, label, 0.0, 0.0)
+            together = current.windows + windows
+            current.probability = (current.windows * current.probability + probability) / together
+            current.power = (current.windows * current.power + power) / together
+            current.windows = together
+            done += windows
+    if current is not None:
+        current.is_last = True
+        yield current
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Where windows lie among the samples of the recording, before it was resampled.
+
+    Attributes:
+        length: samples of a window, after resampling.
+        hop: from one window to the next, likewise.
+        ratio: rate after over rate before.
+    """
+
+    length: int
+    hop: int
+    ratio: Fraction = Fraction(1)
+
+    def span(self, stretch: Stretch, samples: int) -> tuple[int, int]:
+        """First sample of a stretch and the one after its last; those of successive stretches do not overlap.
+
+        Args:
+            stretch: of windows.
+            samples: how many the recording has, or has had so far.
+        """
+        start = math.floor(stretch.first * self.hop / self.ratio)
+        last = (stretch.first + stretch.windows - 1) * self.hop
+        if stretch.is_last:
+            return start, min(math.ceil((last + self.length) / self.ratio), samples)
+        # Where windows overlap, what they share belongs to the next stretch.
+        return start, math.floor((last + min(self.hop, self.length)) / self.ratio)

@@ -1,0 +1,246 @@
+"""Stored teacher outputs: the same losses for the cost of a look-up, and nothing out of date."""
+
+import functools
+import hashlib
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import DATASETS, MODELS
+from torch import nn
+from torch.utils.data import Dataset
+from toys import set_iteration
+
+import common.classification
+import common.engine  # noqa: F401
+from common.cache import CachedTeacher
+from common.classification.model import class_sample
+from common.config import prepare_run
+from common.distiller import Distiller
+from common.errors import ConfigError, DataError
+from common.sample_batch import join_samples
+
+
+@DATASETS.register_module(force=True)
+class Noise(Dataset):
+    """Images of noise in three classes."""
+
+    deterministic = True
+    metainfo = {"classes": tuple("abc")}  # noqa: RUF012
+
+    def __init__(self, seed=0, count=40):
+        self.images = torch.randn(count, 1, 8, 8, generator=torch.Generator().manual_seed(seed))
+
+    @property
+    def fingerprint(self):
+        return hashlib.sha256(self.images.numpy().tobytes()).hexdigest()
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, index):
+        return {"inputs": self.images[index], "data_samples": class_sample(index % 3, index)}
+
+
+@MODELS.register_module(force=True)
+class Scaled(nn.Module):
+    """A linear network; ``scale`` is in none of its weights. Counts the samples it is asked about."""
+
+    asked = 0
+
+    def __init__(self, scale=1.0, seed=0):
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.body = nn.Sequential(nn.Flatten(), nn.Linear(64, 5))
+            self.head = nn.Sequential(nn.Dropout(0.5), nn.Linear(5, 3))
+        self.maps = nn.Conv2d(1, 2, 3)
+        self.scale = scale
+
+    def forward(self, images):
+        Scaled.asked += len(images)
+        self.maps(images)
+        return self.head(self.scale * self.body(images))
+
+
+LOGITS = {"kd": {"type": "kd_loss", "student": "logits", "teacher": "logits"}}
+VECTORS = {**LOGITS, "fit": {"type": "fitnet_loss", "student": "student.logits", "teacher": "teacher.vector"}}
+MAPS = {"at": {"type": "at_loss", "student": "maps", "teacher": "maps"}}
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch):
+    """Builds a distiller, by default with stored outputs; the teacher is asked in batches of 16."""
+    monkeypatch.setattr("common.cache.BATCH", 16)
+
+    def make(cache=True, losses=LOGITS, data=None, network=None, student=None, teacher=None):
+        set_iteration(0)
+        torch.manual_seed(3)
+        taught = {"type": "Classifier", "network": {"type": "Scaled", **(network or {})}, **(teacher or {})}
+        folder = {"folder": tmp_path / "cache", "dataset": {"type": "Noise"} if data is None else data}
+        return Distiller(
+            student={"type": "Classifier", "network": {"type": "SmallCNN", "num_classes": 3}, **(student or {})},
+            teachers={
+                "teacher": {
+                    "model": taught,
+                    "checkpoint": None,
+                    "cache": folder if cache is True else cache,
+                }
+            },
+            taps={
+                "logits": "network",
+                "vector": {"teacher": "network.body"},
+                "maps": {"student": "network.stages.0", "teacher": "network.maps"},
+            },
+            losses=losses,
+            example={"type": "ClassExample", "shape": (1, 8, 8)},
+        )
+
+    return make
+
+
+def batch(model, chosen=(3, 17, 39), data=None):
+    data = data or Noise()
+    return model.data_preprocessor(join_samples([data[index] for index in chosen]), True)
+
+
+def losses_of(model, **options):
+    set_iteration(0)
+    return model.eval()(**batch(model, **options), mode="loss")
+
+
+@pytest.mark.parametrize("losses", [LOGITS, VECTORS])
+def test_losses_are_those_of_the_teacher_itself_but_for_the_rounding_to_half(make, losses):
+    expected, found = losses_of(make(cache=None, losses=losses)), losses_of(make(losses=losses))
+    assert found.keys() == expected.keys()
+    assert found["loss_kd"] > 0
+    torch.testing.assert_close(found, expected, rtol=2e-3, atol=1e-5)
+
+
+def test_samples_as_the_engine_collates_them_are_looked_up_too(make):
+    model = make()
+    data = batch(model)
+    listed = model(data["inputs"], list(data["data_samples"]), mode="loss")
+    torch.testing.assert_close(listed, model(**data, mode="loss"))
+
+
+def test_teacher_is_asked_once_for_all_runs_and_not_while_training(make):
+    Scaled.asked = 0
+    model = make()
+    assert Scaled.asked == 32 + 40  # what is checked at every start, and all
+    losses_of(model)
+    assert Scaled.asked == 72
+    make()
+    assert Scaled.asked == 72 + 32
+
+
+@pytest.mark.parametrize("change", [{"network": {"seed": 1}}, {"data": Noise(seed=1)}, {"network": {"scale": 2.0}}])
+def test_other_weights_data_or_settings_are_noticed(make, change):
+    """A scale that is in no weight changes neither checkpoint nor data."""
+    make()
+    data = change.get("data")
+    found = losses_of(make(**change), data=data)
+    torch.testing.assert_close(found, losses_of(make(cache=None, **change), data=data), rtol=2e-3, atol=1e-5)
+
+
+def test_other_weights_and_data_have_files_of_their_own(make, tmp_path):
+    for change in ({}, {"network": {"seed": 1}}, {"data": Noise(seed=1)}, {"data": Noise(count=39)}):
+        make(**change)
+    assert len(list((tmp_path / "cache").iterdir())) == 4
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:500], lambda data: b""])
+def test_damaged_file_is_made_again(make, tmp_path, damage):
+    expected = losses_of(make())
+    (file,) = (tmp_path / "cache").iterdir()
+    file.write_bytes(damage(file.read_bytes()))
+    torch.testing.assert_close(losses_of(make()), expected)
+
+
+def test_what_is_drawn_next_does_not_depend_on_the_file(make):
+    losses = {**LOGITS, "fit": {**VECTORS["fit"], "adapter": "linear"}}
+    first, second = make(losses=losses), make(losses=losses)
+    assert any("adapter" in name for name, _ in first.named_parameters())
+    for one, two in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+def test_stand_in_keeps_the_teachers_fingerprint_and_has_no_weights(make):
+    model = make()
+    assert isinstance(model.teachers["teacher"], CachedTeacher)
+    assert model.teachers["teacher"].fingerprint() == make(cache=None).teachers["teacher"].fingerprint()
+    assert list(model.teachers["teacher"].model.parameters()) == []
+    assert model.state_dict().keys() == make(cache=None).state_dict().keys()
+
+
+def test_teacher_with_its_own_normalisation_is_asked_through_it(make):
+    change = {
+        "student": {"data_preprocessor": {"type": "ImgDataPreprocessor", "mean": [0.5], "std": [2.0]}},
+        "teacher": {"data_preprocessor": {"type": "ImgDataPreprocessor", "mean": [-1.0], "std": [0.5]}},
+    }
+    torch.testing.assert_close(losses_of(make(**change)), losses_of(make(cache=None, **change)), rtol=2e-3, atol=1e-5)
+
+
+@MODELS.register_module(force=True)
+class Noisy(nn.Module):
+    def forward(self, images):
+        return images + torch.randn_like(images)
+
+
+class Random(Noise):
+    deterministic = False
+
+
+class Nameless(Noise):
+    fingerprint = property()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"student": {"data_preprocessor": {"type": "TensorPreprocessor", "augment": {"type": "Noisy"}}}},
+            r"cache=None\): expected data without random views but found augment in the preprocessor",
+        ),
+        ({"data": Random()}, r"teacher 'teacher': leave its cache out .* never change .* but found Random"),
+        ({"data": Nameless()}, r"what they are \(fingerprint\) but found Nameless"),
+        (
+            {"losses": {**LOGITS, **MAPS}},
+            r"a vector for each sample .* at tap path 'network.maps' but found \(16",
+        ),
+        ({"cache": "data/cache"}, r"cache='FOLDER' in a config that goes through .* but found 'data/cache'"),
+    ],
+)
+def test_what_would_be_out_of_date_or_too_large_is_refused(make, change, message):
+    with pytest.raises(ConfigError, match=message):
+        make(**change)
+
+
+def test_teacher_whose_outputs_depend_on_the_batch_is_refused(make, monkeypatch):
+    build = functools.partial(_build_in_train_mode, Distiller.__init__.__globals__["build_teacher"])
+    monkeypatch.setitem(Distiller.__init__.__globals__, "build_teacher", build)
+    with pytest.raises(ConfigError, match="expected a teacher whose outputs depend on the sample alone"):
+        make()
+
+
+def _build_in_train_mode(build, name, cfg, student):
+    """As mode='train_bn' leaves a teacher that has batch norm."""
+    teacher = build(name, cfg, student)
+    teacher.model.train()
+    return teacher
+
+
+def test_folder_that_can_not_be_written_to_is_named(make, tmp_path):
+    (tmp_path / "cache").write_text("")
+    with pytest.raises(DataError, match=r"write the teacher's outputs to .*cache.* name another folder \(cache=…\)"):
+        make()
+
+
+def test_run_of_a_config_stores_outputs_for_its_training_data(tmp_path):
+    loader = {"sampler": {"type": "InfiniteSampler"}, "dataset": {"type": "Noise", "seed": 5}}
+    teachers = {"one": {"cache": "folder"}, "two": {"cache": None}, "three": {}}
+    cfg = prepare_run(Config({"train_dataloader": loader, "model": {"type": "Distiller", "teachers": teachers}}))
+    assert cfg.model.teachers.one.cache == {"folder": "folder", "dataset": {"type": "Noise", "seed": 5}}
+    assert cfg.model.teachers.two.cache is None
+    assert "cache" not in cfg.model.teachers.three
+    assert cfg.train_dataloader.dataset.type == "SeededDataset"

@@ -1,0 +1,58 @@
+"""Sets of frames read back from either layout, and files that are none."""
+
+import os
+import pickle
+
+import numpy as np
+import pytest
+
+from common.errors import DataError
+from data_prep.amr.generate import generate
+from data_prep.amr.reading import read_cells
+from data_prep.amr.recipe import Extent, make_recipe
+
+
+def test_both_layouts_are_read_alike(tmp_path):
+    extent = Extent(("QPSK", "GFSK"), (0, 20), 6)
+    for name in ("set.pkl", "set.h5"):
+        generate(tmp_path / name, make_recipe("clean"), extent, workers=1)
+    from_pickle, from_hdf5 = (read_cells(tmp_path / name, most=4) for name in ("set.pkl", "set.h5"))
+    assert from_pickle.keys() == from_hdf5.keys()
+    for key, cell in from_pickle.items():
+        assert cell.measured is None
+        assert len(from_hdf5[key].measured) == 4
+        np.testing.assert_array_equal(cell.frames, from_hdf5[key].frames)
+
+
+def test_true_snr_of_a_pickle_comes_from_the_arrays_beside_it(tmp_path):
+    content = {("QPSK", 0): np.zeros((3, 2, 8), np.float32), ("QPSK", 2): np.zeros((3, 2, 8), np.float32)}
+    (tmp_path / "set.pkl").write_bytes(pickle.dumps(content, protocol=2))
+    measured = np.arange(6.0).reshape(1, 2, 3)
+    np.savez(tmp_path / "measured.npz", modulations=["QPSK"], snr_label=[0, 2], snr_measured_db=measured)
+    cells = read_cells(tmp_path / "set.pkl", most=2)
+    np.testing.assert_array_equal(cells["QPSK", 0].measured, [0, 1])
+    np.testing.assert_array_equal(cells["QPSK", 2].measured, [3, 4])
+
+
+def test_file_that_is_no_set_is_refused(tmp_path):
+    (tmp_path / "note.pkl").write_text("hello")
+    with pytest.raises(DataError, match=r"expected \(mod, snr\) -> frames"):
+        read_cells(tmp_path / "note.pkl")
+    with pytest.raises(DataError, match="found no file"):
+        read_cells(tmp_path / "none.pkl")
+
+
+class Trap:
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_pickle_that_runs_something_is_refused_and_does_not_run(tmp_path):
+    path = tmp_path / "trap.pkl"
+    path.write_bytes(pickle.dumps({("QPSK", 0): Trap(tmp_path / "made")}))
+    with pytest.raises(DataError, match="no part of an array"):
+        read_cells(path)
+    assert not (tmp_path / "made").exists()

@@ -1,0 +1,381 @@
+"""The published sets and generated ones as datasets."""
+
+import json
+import os
+import pickle
+import tracemalloc
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.registry import DATASETS
+from torch.utils.data import DataLoader
+
+from common.errors import ConfigError, DataError
+from common.ground_truth import ground_truth
+from common.sample_batch import join_samples
+from common.sampling import SeededDataset, SeededSampler
+from data_prep.amr.generate import generate
+from data_prep.amr.recipe import Extent, make_recipe
+from tasks.amr.datasets import RML22, RML2016A, RML2016B, RML2018A, SignalDataset
+
+MODS_10A = ["8PSK", "AM-DSB", "AM-SSB", "BPSK", "CPFSK", "GFSK", "PAM4", "QAM16", "QAM64", "QPSK", "WBFM"]
+
+
+def numbered(mods, snrs, count, length=128):
+    """Frames whose first sample says which they are: I = row of the file, Q = SNR."""
+    cells, row = {}, 0
+    for mod in sorted(mods):
+        for snr in sorted(snrs):
+            frames = np.zeros((count, 2, length), np.float32)
+            frames[:, 0, 0], frames[:, 1, 0] = np.arange(row, row + count), snr
+            cells[mod, snr] = frames
+            row += count
+    return cells
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """Where pickles are converted to, by default: in the working directory."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here" / "data" / "cache"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """2016.10A in small, ten frames in each of two SNRs, written as it is published."""
+    cells = numbered(MODS_10A, (-20, 18), 10)
+    (tmp_path / "RML2016.10a_dict.pkl").write_bytes(pickle.dumps(cells, 2))
+    return tmp_path
+
+
+def test_sample_is_a_frame_with_label_snr_and_index(folder):
+    dataset = RML2016A(str(folder), part="all")
+    assert len(dataset) == 220
+    sample = dataset[75]  # cells of ten: number 7, the second SNR of the fourth class
+    assert sample["inputs"].dtype == torch.float32
+    assert sample["inputs"].shape == (2, 128)
+    assert sample["inputs"][:, 0].tolist() == [75, 18]
+    truth = sample["data_samples"]
+    assert dataset.metainfo["classes"][truth.gt_label] == "BPSK"
+    assert (truth.gt_label.dtype, truth.gt_snr.item(), truth.gt_index.item()) == (torch.int64, 18.0, 75)
+
+
+def test_ground_truth_of_a_batch_is_joined_for_losses(folder):
+    samples = [dict_["data_samples"] for dict_ in RML2016A(str(folder), part="all").__getitems__([0, 10, 219])]
+    assert ground_truth(samples, "gt_label").tolist() == [0, 0, 10]
+    assert ground_truth(samples, "gt_snr").tolist() == [-20, 18, 18]
+    assert ground_truth(samples, "gt_index").tolist() == [0, 10, 219]
+
+
+def test_parts_are_disjoint_complete_and_have_their_share_of_every_cell(folder):
+    parts = [RML2016A(str(folder), part=part) for part in ("train", "val", "test")]
+    assert [len(part) for part in parts] == [132, 44, 44]
+    assert sorted(np.concatenate([part.rows for part in parts]).tolist()) == list(range(220))
+    for part, count in zip(parts, (6, 2, 2), strict=True):
+        cells = np.unique(np.stack([part.labels, part.snr_labels]), axis=1, return_counts=True)[1]
+        assert cells.tolist() == [count] * 22
+
+
+def test_classes_are_numbered_in_the_order_asked_for(folder):
+    dataset = RML2016A(str(folder), part="all", mods=("QPSK", "8PSK"), snrs=[18])
+    assert dataset.metainfo["classes"] == ("QPSK", "8PSK")
+    assert dataset.metainfo["snrs"] == [18]
+    assert len(dataset) == 20
+    rows = dataset.frames()[:, 0, 0]
+    np.testing.assert_array_equal(dataset.labels[rows == 10], [1])  # row 10 is the first 8PSK at 18 dB
+    assert dataset.labels.tolist() == [1] * 10 + [0] * 10
+
+
+def test_frames_of_a_class_are_in_the_same_part_whatever_else_is_read(folder):
+    everything = RML2016A(str(folder), part="test")
+    few = RML2016A(str(folder), part="test", mods=("BPSK", "WBFM"), snrs=(-20,))
+    assert set(few.rows.tolist()) <= set(everything.rows.tolist())
+    assert len(few) == 4
+
+
+def test_fewer_frames_of_each_cell_are_of_the_same_part(folder):
+    everything = RML2016A(str(folder), part="train")
+    few = RML2016A(str(folder), part="train", frames_per_cell=2)
+    assert len(few) == 2 * 22
+    assert set(few.rows.tolist()) < set(everything.rows.tolist())
+
+
+def test_pickle_is_converted_once_and_not_beside_it(folder, cache):
+    first = RML2016A(str(folder))
+    assert sorted(path.name for path in folder.iterdir()) == ["RML2016.10a_dict.pkl", "here"]
+    (converted,) = cache.iterdir()
+    written = converted.stat().st_mtime_ns
+    np.testing.assert_array_equal(RML2016A(str(folder)).frames(), first.frames())
+    assert converted.stat().st_mtime_ns == written
+
+
+def test_converted_file_goes_where_it_is_told_and_can_be_read_as_it_is(folder, tmp_path):
+    first = RML2016A(str(folder), cache=str(tmp_path / "other"))
+    (converted,) = (tmp_path / "other").iterdir()
+    (folder / "RML2016.10a_dict.pkl").unlink()
+    again = RML2016A(str(tmp_path / "other"), converted.name)
+    np.testing.assert_array_equal(again.frames(), first.frames())
+    assert again.fingerprint == first.fingerprint
+
+
+def test_changed_pickle_is_converted_again(folder):
+    RML2016A(str(folder))
+    cells = numbered(MODS_10A, (-20, 18), 5)
+    (folder / "RML2016.10a_dict.pkl").write_bytes(pickle.dumps(cells, 2))
+    assert len(RML2016A(str(folder), part="all")) == 110
+
+
+def test_damaged_conversion_is_made_again(folder, cache):
+    first = RML2016A(str(folder))
+    (converted,) = cache.iterdir()
+    converted.write_bytes(converted.read_bytes()[:1000])
+    np.testing.assert_array_equal(RML2016A(str(folder)).frames(), first.frames())
+
+
+def test_pickles_of_one_name_in_two_folders_are_told_apart(folder, tmp_path):
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "RML2016.10a_dict.pkl").write_bytes(pickle.dumps(numbered(MODS_10A, (0,), 5), 2))
+    assert [len(RML2016A(str(at), part="all")) for at in (folder, tmp_path / "more", folder)] == [220, 55, 220]
+
+
+def test_folder_that_can_not_be_written_to_is_named(folder, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match=r"expected to write .*file.* but found: .*; name another folder \(cache=...\)"):
+        RML2016A(str(folder), cache=str(tmp_path / "file"))
+
+
+def test_frames_in_memory_are_the_same(folder, cache):
+    expected = RML2016A(str(folder)).frames([3, 1])
+    stored = RML2016A(str(folder), in_memory=True)
+    os.unlink(next(cache.iterdir()))
+    np.testing.assert_array_equal(stored.frames([3, 1]), expected)
+
+
+def test_samples_are_joined_as_they_are_read(folder):
+    dataset = RML2016A(str(folder))
+    batch = join_samples(dataset.__getitems__([5, 2]))
+    samples = [dataset[5], dataset[2]]
+    assert torch.equal(batch["inputs"], torch.stack([sample["inputs"] for sample in samples]))
+    for name in ("gt_label", "gt_snr", "gt_index"):
+        assert torch.equal(
+            ground_truth(batch["data_samples"], name),
+            ground_truth([sample["data_samples"] for sample in samples], name),
+        )
+
+
+@pytest.mark.parametrize("collate", [pseudo_collate, join_samples])
+@pytest.mark.parametrize("workers", [0, 1])
+def test_data_loader_gives_batches_for_the_engine(folder, workers, collate):
+    loader = DataLoader(RML2016A(str(folder)), 50, num_workers=workers, collate_fn=collate)
+    batches = list(loader)
+    assert [len(batch["inputs"]) for batch in batches] == [50, 50, 32]
+    assert [len(batch["data_samples"]) for batch in batches] == [50, 50, 32]
+    assert batches[0]["inputs"][7].shape == (2, 128)
+    assert batches[1]["data_samples"][3].gt_index == 53
+
+
+def test_order_of_training_follows_from_seed_and_position(folder):
+    data = SeededDataset({"type": "RML2016A", "data_root": str(folder)})
+
+    def order(position):
+        sampler = SeededSampler(data, seed=4)
+        sampler.skip(position)
+        batch = next(iter(DataLoader(data, 8, sampler=sampler, collate_fn=join_samples)))
+        return batch["data_samples"].gt_index.tolist()
+
+    assert order(0)[5:] == order(5)[:3]
+    assert order(0) != sorted(order(0))
+
+
+def test_metainfo_and_split_go_into_a_checkpoint_and_come_back(folder, tmp_path):
+    dataset = RML2016A(str(folder), split={"name": "35/15/50", "seed": 5})
+    torch.save({"meta": {"dataset_meta": dataset.metainfo}}, tmp_path / "a.pth")
+    meta = torch.load(tmp_path / "a.pth", weights_only=True)["meta"]["dataset_meta"]
+    assert json.loads(json.dumps(meta))["length"] == 128
+    again = RML2016A(str(folder), part="test", split=meta["split"])
+    assert not set(again.rows.tolist()) & set(dataset.rows.tolist())
+    assert again.split.fingerprint == dataset.split.fingerprint
+
+
+def test_fingerprint_tells_what_a_stored_teacher_output_is_of(folder, tmp_path):
+    options = ({}, {"part": "val"}, {"snrs": [18]}, {"mods": list(reversed(MODS_10A))}, {"split": "50/25/25"})
+    prints = {RML2016A(str(folder), **each).fingerprint for each in options}
+    cells = numbered(MODS_10A, (-20, 18), 10)
+    cells["QPSK", 18][:, 1, 127] += 0.5
+    (tmp_path / "changed").mkdir()
+    (tmp_path / "changed" / "RML2016.10a_dict.pkl").write_bytes(pickle.dumps(cells, 2))
+    prints.add(RML2016A(str(tmp_path / "changed")).fingerprint)
+    assert len(prints) == 6
+    assert RML2016A(str(folder)).fingerprint in prints
+
+
+def test_every_set_can_be_built_by_its_name(folder):
+    cfg = {"type": "RML2016A", "data_root": str(folder)}
+    assert isinstance(DATASETS.build(cfg), RML2016A)
+    assert {DATASETS.get(name) for name in ("RML2016B", "RML22", "RML2018A", "SignalDataset")} == {
+        RML2016B,
+        RML22,
+        RML2018A,
+        SignalDataset,
+    }
+
+
+@pytest.mark.parametrize("suffix", [".pkl", ".h5"])
+def test_generated_frames_are_read(tmp_path, suffix):
+    path = tmp_path / f"clean{suffix}"
+    generate(path, make_recipe("clean", length=64), Extent(("QPSK", "GFSK"), (0, 10), 5), workers=1)
+    dataset = SignalDataset(str(tmp_path), path.name, part="all")
+    assert len(dataset) == 20
+    assert set(dataset.metainfo["classes"]) == {"QPSK", "GFSK"}
+    assert dataset[0]["inputs"].shape == (2, 64)
+    if suffix == ".h5":
+        assert dataset.metainfo["sample_rate"] == 200e3
+        assert dataset.table.reader.is_mapped
+
+
+def test_10b_and_rml22_have_ten_classes(tmp_path):
+    mods = [mod for mod in MODS_10A if mod != "AM-SSB"]
+    (tmp_path / "RML2016.10b.dat").write_bytes(pickle.dumps(numbered(mods, (0,), 5), 2))
+    assert len(RML2016B(str(tmp_path), part="all").metainfo["classes"]) == 10
+    assert RML22(str(tmp_path), "RML2016.10b.dat", part="all").metainfo["classes"] == tuple(mods)
+    with pytest.raises(DataError, match=r"the 11 classes .*AM-SSB.* but found 10: .*; other sets are a SignalDataset"):
+        RML2016A(str(tmp_path), "RML2016.10b.dat")
+    assert len(SignalDataset(str(tmp_path), "RML2016.10b.dat", part="all")) == 50
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"part": "validation"}, ConfigError, "'train', 'val', 'test', 'all' but found 'validation'"),
+        ({"mods": ("QPSK", "16QAM")}, ConfigError, "found '16QAM'; did you mean"),
+        ({"mods": ("QPSK", "QPSK")}, ConfigError, "each once"),
+        ({"mods": ()}, ConfigError, "one or more mods"),
+        ({"snrs": (18, 30)}, DataError, r"snrs among \[-20, 18\] dB, .* but found no frames at 30 dB"),
+        ({"snrs": ()}, DataError, "found an empty list"),
+        ({"frames_per_cell": 0}, ConfigError, "frames_per_cell of 1 or more but found 0"),
+        ({"split": "some/of/it"}, ConfigError, "percentages"),
+        ({"split": "100/0/0", "part": "val"}, DataError, r"frames in part 'val' .* found none: .* \[10\] frames"),
+        ({"ann_file": "none.pkl"}, DataError, r"pickle at .*none\.pkl but found none; correct data_root or ann_file"),
+        ({"ann_file": "none.h5"}, DataError, r"frames at .*none\.h5 but found no file"),
+    ],
+)
+def test_what_is_not_there_is_said(folder, options, error, message):
+    with pytest.raises(error, match=message):
+        RML2016A(str(folder), **options)
+
+
+def test_dataset_without_a_file_is_refused():
+    with pytest.raises(ConfigError, match="ann_file, the file of frames, for RML22 but found none"):
+        RML22("data")
+
+
+def test_real_gnu_radio_frames_are_those_of_the_pickle(shared_data, cache):
+    source = shared_data / "rml2016_gnuradio" / "RML2016.10a_gnuradio.pkl"
+    before = sorted(path.name for path in source.parent.iterdir())
+    dataset = RML2016A(str(source.parent), source.name, part="all")
+    assert sorted(path.name for path in source.parent.iterdir()) == before
+    assert len(list(cache.iterdir())) == 1
+    with source.open("rb") as file:
+        cells = pickle.load(file, encoding="latin1")
+    assert len(dataset) == 13_200
+    for mod, snr in (("8PSK", -20), ("AM-SSB", 0), ("WBFM", 18)):
+        chosen = (dataset.labels == MODS_10A.index(mod)) & (dataset.snr_labels == snr)
+        np.testing.assert_array_equal(dataset.frames(np.flatnonzero(chosen)), cells[mod, snr])
+
+
+class TestRML2018A:
+    """2018.01A: 24 classes in the correct order, read lazily."""
+
+    NAME = "GOLD_XYZ_OSC.0001_1024.hdf5"
+
+    def test_frames_are_turned_and_labelled_in_the_correct_order(self, tmp_path, write_rml2018):
+        path = write_rml2018(tmp_path / self.NAME)
+        dataset = RML2018A(str(tmp_path), part="all")
+        assert len(dataset) == 24 * 2 * 4
+        assert dataset.metainfo["classes"][0] == "OOK"
+        assert dataset.metainfo["classes"][21:] == ("FM", "GMSK", "OQPSK")
+        with h5py.File(path) as file:
+            row = 21 * 8 + 5
+            np.testing.assert_array_equal(dataset[row]["inputs"].numpy(), file["X"][row].T)
+        truth = dataset[row]["data_samples"]
+        assert (truth.gt_label.item(), truth.gt_snr.item()) == (21, 30.0)
+
+    def test_subset_has_the_frames_asked_for(self, tmp_path, write_rml2018):
+        write_rml2018(tmp_path / self.NAME)
+        dataset = RML2018A(
+            str(tmp_path), part="all", mods=("GMSK", "OOK"), snrs=(0,), frames_per_cell=3, split="50/25/25"
+        )
+        assert dataset.rows.tolist() == [0, 1, 2, 176, 177, 178]
+        assert dataset.labels.tolist() == [1, 1, 1, 0, 0, 0]
+
+    def test_little_of_the_file_is_in_memory(self, tmp_path, write_rml2018):
+        path = write_rml2018(tmp_path / self.NAME, frames=60)
+        tracemalloc.start()
+        dataset = RML2018A(str(tmp_path), part="train", frames_per_cell=8)
+        for position in range(0, len(dataset), 40):
+            dataset[position]
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert dataset.table.reader.is_mapped
+        assert path.stat().st_size > 23e6
+        assert peak < 4e6
+
+    def test_file_whose_columns_are_in_the_published_order_is_refused(self, tmp_path, write_rml2018, wrong_order):
+        write_rml2018(tmp_path / self.NAME, order=wrong_order)
+        with pytest.raises(DataError, match=r"FM and GMSK .* at 30 dB .* but found (8PSK and 16PSK|BPSK and QPSK)"):
+            RML2018A(str(tmp_path))
+        assert len(RML2018A(str(tmp_path), part="all", check_class_order=False)) == 192
+
+    def test_class_file_in_the_published_order_is_refused(self, tmp_path, write_rml2018, wrong_order):
+        write_rml2018(tmp_path / self.NAME)
+        (tmp_path / "classes.txt").write_text("classes = [" + ",\n ".join(f"'{name}'" for name in wrong_order) + "]\n")
+        with pytest.raises(DataError, match=r"wrong order, as in the classes\.txt of the set; leave class_file out"):
+            RML2018A(str(tmp_path), class_file="classes.txt")
+
+    @pytest.mark.parametrize("form", ["lines", "json list", "json dict"])
+    def test_class_file_in_the_correct_order_is_taken(self, tmp_path, write_rml2018, correct_order, form):
+        write_rml2018(tmp_path / self.NAME)
+        texts = {
+            "lines": "\n".join(correct_order),
+            "json list": json.dumps(correct_order),
+            "json dict": json.dumps({"0": correct_order}),
+        }
+        (tmp_path / "classes-fixed").write_text(texts[form])
+        dataset = RML2018A(str(tmp_path), class_file="classes-fixed")
+        assert dataset.metainfo["classes"] == tuple(correct_order)
+
+    def test_class_file_of_other_classes_is_refused(self, tmp_path, write_rml2018):
+        write_rml2018(tmp_path / self.NAME)
+        (tmp_path / "classes.txt").write_text("BPSK\nQPSK\n64QUAM\n")
+        with pytest.raises(
+            DataError, match=r"24 classes of RadioML 2018\.01A in .*classes\.txt but found other .*64QUAM"
+        ):
+            RML2018A(str(tmp_path), class_file="classes.txt")
+        with pytest.raises(DataError, match=r"list of classes at .*none\.txt but found none"):
+            RML2018A(str(tmp_path), class_file="none.txt")
+
+    @pytest.mark.parametrize("name", ["X", "Y", "Z"])
+    def test_missing_dataset_is_named(self, tmp_path, write_rml2018, name):
+        path = write_rml2018(tmp_path / self.NAME)
+        with h5py.File(path, "a") as file:
+            del file[name]
+        with pytest.raises(DataError, match=rf"expected datasets .*{name}"):
+            RML2018A(str(tmp_path))
+
+    def test_other_numbers_of_classes_or_labels_are_named(self, tmp_path, write_rml2018):
+        path = write_rml2018(tmp_path / self.NAME)
+        with h5py.File(path, "a") as file:
+            labels = file["Y"][:]
+            del file["Y"]
+            file["Y"] = labels[:, :11]
+        with pytest.raises(DataError, match=r"Y \[N, 24\] .* but found \(192, 1024, 2\), \(192, 11\), \(192, 1\)"):
+            RML2018A(str(tmp_path))
+
+    def test_published_split_of_the_challenge_needs_the_whole_set(self, tmp_path, write_rml2018):
+        write_rml2018(tmp_path / self.NAME)
+        with pytest.raises(DataError, match=r"624 cells of 4096 frames .* but found 48 cells of \[4\] frames"):
+            RML2018A(str(tmp_path), split="itu-2018")

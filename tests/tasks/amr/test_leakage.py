@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+from coded_frames import write_frames
+
+from tasks.amr.datasets import RML2016A, RML2016A_CLASSES, SignalDataset
+from tasks.amr.leakage import check_low_snr, trained_frames, warnings_of
+from tasks.amr.scores import Confusion
+
+
+def confusion(right, frames, classes=10, snr=-18.0):
+    """A balanced set at one SNR, of which so many frames are right."""
+    labels = np.arange(frames) % classes
+    predictions = np.where(np.arange(frames) < right, labels, (labels + 1) % classes)
+    return Confusion.of(labels, predictions, np.full(frames, snr), classes)
+
+
+def test_p_value_is_the_upper_tail_of_the_binomial():
+    # Two of two right at 50 % and one point: 0.51 squared.
+    found = check_low_snr(confusion(2, 2, classes=2))
+    assert (found.frames, found.right, found.chance, found.accuracy) == (2, 2, 50.0, 100.0)
+    assert found.p_value == pytest.approx(0.51**2)
+    assert check_low_snr(confusion(0, 2, classes=2)).p_value == 1.0
+
+
+def test_the_same_accuracy_is_suspicious_only_with_enough_frames():
+    # 13 % where chance is 10 %: 0.7 standard deviations of 100 frames above 11 %, 6.4 of 10,000.
+    assert not check_low_snr(confusion(13, 100)).is_suspicious
+    assert check_low_snr(confusion(1300, 10000)).is_suspicious
+
+
+def test_a_small_gain_over_chance_is_no_alarm_however_many_frames_there_are():
+    assert not check_low_snr(confusion(10_900, 100_000)).is_suspicious
+
+
+def test_published_figures_of_radioml_2016a_are_no_alarm():
+    # PET-CGDNN at -20, -18, -16 dB: 9.50, 9.18, 9.77 % of 2,200 frames each.
+    assert not check_low_snr(confusion(626, 6600, classes=11)).is_suspicious
+
+
+def test_only_labels_of_minus_16_db_and_lower_are_tested():
+    assert check_low_snr(confusion(100, 100, snr=-14.0)) is None
+    assert check_low_snr(confusion(100, 100, snr=-16.0)).is_suspicious
+
+
+def test_one_class_alone_is_always_right_and_no_alarm():
+    assert not check_low_snr(Confusion((-20.0,), np.array([[[50]]]))).is_suspicious
+
+
+@pytest.fixture
+def build(tmp_path):
+    """Builds data sets of one file: two modulations at two SNRs, ten frames each."""
+    root = write_frames(tmp_path, {(mod, snr): (0, 0) for mod in ("BPSK", "QPSK") for snr in (-20, 0)})
+
+    def make(part, split="60/20/20", **options):
+        return SignalDataset(str(root), "frames.pkl", part=part, split=split, cache=str(root), **options)
+
+    return make
+
+
+def checkpoint(dataset):
+    return {"meta": {"dataset_meta": dataset.metainfo}}
+
+
+def test_evaluated_frames_that_trained_are_counted(build):
+    trained = checkpoint(build("train"))
+    assert trained_frames(trained, build("test")) == 0
+    assert trained_frames(trained, build("all")) == 24
+    assert trained_frames(trained, build("train")) == 24
+
+
+def test_frames_of_classes_that_were_left_out_of_training_did_not_train(build):
+    trained = checkpoint(build("train", mods=["BPSK"], snrs=[0]))
+    assert trained_frames(trained, build("all")) == 6
+
+
+def test_nothing_is_claimed_of_other_data_or_of_a_checkpoint_that_is_silent(build, tmp_path):
+    other = write_frames(tmp_path / "other", {("BPSK", 0): (0, 0)})
+    trained = checkpoint(SignalDataset(str(other), "frames.pkl", cache=str(other)))
+    assert trained_frames(trained, build("all")) == 0
+    assert trained_frames({}, build("all")) == 0
+
+
+def test_warnings_name_the_network_and_the_figures(build):
+    dataset = build("test")
+    assert warnings_of("kd", [check_low_snr(confusion(3, 30)), None], 0, 99.0, dataset) == []
+    found = warnings_of("kd", [check_low_snr(confusion(90, 300)), check_low_snr(confusion(30, 300))], 5, 99.0, dataset)
+    assert "kd: 30.0 % of 300 frames at -16 dB and lower" in found[0]
+    assert "chance is 10.0 %" in found[0]
+    assert "1 of 2 checkpoints" in found[0]
+    assert "5 of 8 frames" in found[1]
+    assert len(found) == 2
+
+
+def test_accuracy_beyond_belief_is_named_on_all_snrs_of_radioml_2016a_alone(tmp_path):
+    cells = {(mod, snr): (0, 0) for mod in RML2016A_CLASSES for snr in range(-20, 20, 2)}
+    root = str(write_frames(tmp_path, cells, frames=1))
+    options = {"data_root": root, "ann_file": "frames.pkl", "part": "all", "cache": root}
+    published = RML2016A(**options)
+    assert warnings_of("kd", [], 0, 66.0, published) == []
+    assert "66.1 % overall is more than networks reach" in warnings_of("kd", [], 0, 66.1, published)[0]
+    assert warnings_of("kd", [], 0, 66.1, SignalDataset(**options)) == []
+    assert warnings_of("kd", [], 0, 66.1, RML2016A(snrs=list(range(0, 20, 2)), **options)) == []

@@ -1,0 +1,114 @@
+"""Evaluate networks for modulation recognition side by side: by SNR, by class, what they cost, how far to trust them.
+
+Checkpoints under one name are seeds of one network: their mean and spread are told. Each is evaluated on the frames
+of its own config, which must be the same for all. A subset is chosen by the config's keys, as for RadioML 2018.01A with
+--cfg-options test_dataloader.dataset.frames_per_cell=100.
+
+Examples:
+    python tools/eval_amr.py TEACHER.py TEACHER.pth STUDENT.py CE0.pth STUDENT.py CE1.pth --names teacher ce ce
+    python tools/eval_amr.py STUDENT.py STUDENT.pth --data frames_of_another_seed.h5 --split all
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+from common.config import ReadOptions
+from common.errors import ConfigError, exit_on_user_error
+from common.provenance import provenance
+from tasks.amr.evaluation import PARTS, Settings, Source, evaluate
+from tasks.amr.report import (
+    RANGES,
+    SnrRange,
+    calibration_table,
+    cost_table,
+    gains_table,
+    summary_table,
+    write_evaluation,
+)
+
+
+def snr_ranges(text: str) -> list[SnrRange]:
+    """``':-12,-10:-2,0:'`` as ranges of labels in dB, both ends included."""
+    found = []
+    for part in text.split(","):
+        low, colon, high = part.partition(":")
+        try:
+            span = SnrRange(float(low or "-inf"), float(high or "inf"))
+        except ValueError:
+            span = None
+        if not colon or span is None or not span.low <= span.high:
+            raise argparse.ArgumentTypeError(f"expected LOW:HIGH in dB, such as -10:-2 or 0:, but found {part!r}")
+        found.append(span)
+    return found
+
+
+def parse_args(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line; ``args.sources`` becomes the checkpoints with their names."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", metavar="CONFIG CHECKPOINT", help="one pair for each checkpoint")
+    parser.add_argument("--names", nargs="+", help="one for each pair; equal ones are seeds of one network")
+    parser.add_argument("--baseline", help="name of the network to compare with (default: the first)")
+    parser.add_argument("--out", default="work_dirs/eval", help="folder for the results (%(default)s)")
+    parser.add_argument("--split", choices=PARTS, default="test", help="(%(default)s; all: every frame of the file)")
+    parser.add_argument("--data-root", help="the data folder, in place of the configs'")
+    parser.add_argument("--data", metavar="FILE", help="evaluate on the frames of this file, in place of the configs'")
+    parser.add_argument(
+        "--ranges", type=snr_ranges, default=RANGES, help="of confusion matrices, in dB (--ranges=:-12,-10:-2,0:8,10:)"
+    )
+    parser.add_argument("--rounds", type=int, default=50, help="timed forward passes; 0 leaves them out (%(default)s)")
+    parser.add_argument("--threads", type=int, help="of torch on the CPU (as many as torch takes)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="(default: cuda where there is one)")
+    parser.add_argument("--cfg-options", nargs="+", action=ReadOptions, help="KEY=VALUE for every config")
+    parser.add_argument("--trust-checkpoint", action="store_true", help="unpickle any object in it: this can run code")
+    args = parser.parse_args(arguments)
+    if len(args.files) % 2:
+        parser.error(f"expected pairs of CONFIG CHECKPOINT but found {len(args.files)} files")
+    if args.rounds < 0 or (args.threads is not None and args.threads < 1):
+        parser.error("expected --rounds of at least 0 and --threads of at least 1")
+    pairs = list(zip(args.files[::2], args.files[1::2], strict=True))
+    names = args.names or [Path(checkpoint).parent.name or Path(checkpoint).stem for _, checkpoint in pairs]
+    if args.names is None and len(set(names)) < len(names):
+        names = [f"{place} {name}" for place, name in enumerate(names, start=1)]
+    if len(names) != len(pairs):
+        parser.error(f"expected {len(pairs)} --names, one for each pair, but found {len(names)}")
+    args.baseline = args.baseline or names[0]
+    if args.baseline not in names:
+        parser.error(f"expected --baseline among {', '.join(dict.fromkeys(names))} but found {args.baseline!r}")
+    args.sources = [Source(name, *pair) for name, pair in zip(names, pairs, strict=True)]
+    return args
+
+
+@exit_on_user_error
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command."""
+    args = parse_args(arguments)
+    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("expected a GPU for --device cuda but found none; use --device cpu")
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    settings = Settings(
+        args.split, args.data_root, args.data, device, args.rounds, args.cfg_options, args.trust_checkpoint
+    )
+    found = evaluate(args.sources, settings)
+    summary_table(found).print()
+    if len(found.arms) > 1:
+        gains_table(found, args.baseline).print()
+    for table in (calibration_table, cost_table):
+        table(found).print()
+    for warning in found.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    sources = {name: dict(enumerate((run.source for run in arm.runs), start=1)) for name, arm in found.arms.items()}
+    origin = {"split": args.split, "frames": found.frames, "data": found.data, "networks": sources, **provenance()}
+    page = write_evaluation(found, args.out, origin, args.baseline, args.ranges)
+    print(f"report: {page}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
