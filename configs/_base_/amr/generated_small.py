@@ -3,10 +3,10 @@
 #   python data_prep/amr/generate.py --preset rml2016 --no-frozen-channel --frames 300 --out data/amr/gen10a_small.h5
 _base_ = "./generated.py"
 _file = "gen10a_small.h5"
-train_dataloader = dict(dataset=dict(ann_file=_file))
+train_dataloader = dict(batch_size=256, dataset=dict(ann_file=_file))
 val_dataloader = dict(dataset=dict(ann_file=_file))
 test_dataloader = dict(dataset=dict(ann_file=_file))
-# Schedule (ours): 20 epochs of 39,600 / 400 = 99 iterations.
+# Schedule (ours): 13 epochs of 39,600 / 256 = 155 iterations.
 train_cfg = dict(max_iters=2000, val_interval=1000)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, begin=0, end=100, by_epoch=False),
