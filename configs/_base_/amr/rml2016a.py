@@ -30,7 +30,7 @@ test_dataloader = dict(
 model = dict(
     type="Classifier",
     network=dict(num_classes=11, length=128),
-    data_preprocessor=dict(type="TensorPreprocessor", augment=None),  # or dict(type="IQAugment", ...)
+    data_preprocessor=dict(type="TensorPreprocessor"),  # with augment=dict(type="IQAugment") frames are turned
 )
 # Schedule (ours): 60 epochs of 132,000 / 400 = 330 iterations; a cosine to zero, with warm-up over a twentieth.
 train_cfg = dict(type="IterBasedTrainLoop", max_iters=19800, val_interval=1980)

@@ -30,7 +30,7 @@ test_dataloader = dict(
 model = dict(
     type="Classifier",
     network=dict(num_classes=10, length=128),
-    data_preprocessor=dict(type="TensorPreprocessor", augment=None),  # or dict(type="IQAugment", ...)
+    data_preprocessor=dict(type="TensorPreprocessor"),  # with augment=dict(type="IQAugment") frames are turned
 )
 # Schedule (ours): 20 epochs of 720,000 / 400 = 1800 iterations; a cosine to zero, with warm-up over a twentieth.
 train_cfg = dict(type="IterBasedTrainLoop", max_iters=36000, val_interval=3600)

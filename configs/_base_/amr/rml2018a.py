@@ -30,7 +30,7 @@ test_dataloader = dict(
 model = dict(
     type="Classifier",
     network=dict(num_classes=24, length=1024),
-    data_preprocessor=dict(type="TensorPreprocessor", augment=None),  # or dict(type="IQAugment", ...)
+    data_preprocessor=dict(type="TensorPreprocessor"),  # with augment=dict(type="IQAugment") frames are turned
 )
 # Schedule (ours): 20 epochs of 1,533,792 / 400 = 3834 iterations; a cosine to zero, with warm-up over a twentieth.
 train_cfg = dict(type="IterBasedTrainLoop", max_iters=76680, val_interval=7668)

@@ -30,7 +30,7 @@ test_dataloader = dict(
 model = dict(
     type="Classifier",
     network=dict(num_classes=10, length=128),
-    data_preprocessor=dict(type="TensorPreprocessor", augment=None),  # or dict(type="IQAugment", ...)
+    data_preprocessor=dict(type="TensorPreprocessor"),  # with augment=dict(type="IQAugment") frames are turned
 )
 # Schedule (ours): 30 epochs of 252,000 / 400 = 630 iterations; a cosine to zero, with warm-up over a twentieth.
 train_cfg = dict(type="IterBasedTrainLoop", max_iters=18900, val_interval=1890)
