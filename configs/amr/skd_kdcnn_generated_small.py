@@ -16,7 +16,7 @@ model = dict(
     teachers=dict(
         teacher=dict(
             config="{{ fileDirname }}/clst_xs_generated_small.py",
-            checkpoint="work_dirs/clst_xs_generated_small/iter_2000.pth",
+            checkpoint="work_dirs/clst_xs_generated_small/iter_8000.pth",
             cache="data/cache",  # its class scores are stored; None where frames are augmented
         )
     ),

@@ -6,9 +6,9 @@ _file = "gen10a_small.h5"
 train_dataloader = dict(batch_size=256, dataset=dict(ann_file=_file))
 val_dataloader = dict(dataset=dict(ann_file=_file))
 test_dataloader = dict(dataset=dict(ann_file=_file))
-# Schedule (ours): 13 epochs of 39,600 / 256 = 155 iterations.
-train_cfg = dict(max_iters=2000, val_interval=1000)
+# Schedule (ours): 4000 iterations are 26 epochs of 39,600 frames.
+train_cfg = dict(max_iters=4000, val_interval=2000)
 param_scheduler = [
-    dict(type="LinearLR", start_factor=0.1, begin=0, end=100, by_epoch=False),
+    dict(type="LinearLR", start_factor=0.1, begin=0, end=200, by_epoch=False),
     dict(type="CosineAnnealingLR", eta_min=0.0, by_epoch=False),  # to max_iters
 ]

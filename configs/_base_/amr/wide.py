@@ -1,5 +1,5 @@
-# Signals that are to be recognised in anybody's recordings: 14 modulations at -6..20 dB of true SNR, 4, 8 or 16 samples
-# a symbol, several roll-offs, offsets of the carrier; 300 frames of 256 samples of each modulation at each SNR. A minute:
+# Signals that are to be recognised in anybody's recordings: 14 modulations at -6..20 dB of true SNR, 4, 8 or 16
+# samples a symbol, several roll-offs, carrier offsets; 300 frames of 256 samples of each modulation at each SNR:
 #   python data_prep/amr/generate.py --preset wide --mods 10a,OOK,OQPSK,GMSK --snrs=-6:20:2 --frames 300 --length 256 \
 #       --sps 4,8,16 --out data/amr/wide.h5
 _mods = (
