@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import torch.nn.functional as F
+from mmengine.config import Config
+from mmengine.model import BaseModel
+from mmengine.optim import build_optim_wrapper
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
@@ -19,7 +22,7 @@ from common.errors import ConfigError
 from common.losses import KDLoss
 from common.report import Table
 from common.teacher import FrozenTeacher
-from common.terms import STUDENT, DistillationTerms
+from common.terms import STUDENT, DistillationTerms, check_finite
 from common.wrap import distill
 
 STUDENT_STEP = "student step"
@@ -267,6 +270,20 @@ def training_step(
         scaler.step(optimizer)
         scaler.update()
         optimizer.zero_grad()
+
+    return step
+
+
+def engine_step(model: BaseModel, cfg: Config, batch: dict[str, Any], options: Options) -> Callable[[], object]:
+    """One training iteration of the engine on ``batch``, with the config's optimiser at learning rate 0."""
+    settings = cfg.optim_wrapper.copy()
+    settings.optimizer = {**settings.optimizer, "lr": 0.0}
+    if options.amp:
+        settings.type = "AmpOptimWrapper"
+    optimizer = build_optim_wrapper(model, settings)
+
+    def step() -> None:
+        check_finite(model.train_step(batch, optim_wrapper=optimizer), step=0)
 
     return step
 

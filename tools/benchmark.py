@@ -1,5 +1,7 @@
 """Time and memory of a distillation step against its floor: a plain student step and the teacher's forward pass.
 
+``amr`` measures steps with the teacher's class scores stored as well, and holds each step against a plain one.
+
 ``losses`` measures each loss of `common.losses` by itself instead, beside other implementations of it.
 
 All phases are timed in turn within each round, and the ratio to the floor, or to the other implementation, is taken
@@ -9,6 +11,7 @@ Examples:
     python tools/benchmark.py classifier
     python tools/benchmark.py seg --methods kd cwd bpkd --threads 1
     python tools/benchmark.py seg --paper --rounds 7 --json seg_512.json
+    python tools/benchmark.py amr --methods skd --threads 1 --clock cpu
     python tools/benchmark.py losses --losses kd_loss cwd_loss --rounds 7 --threads 1 --clock cpu
 """
 
@@ -21,6 +24,7 @@ from pathlib import Path
 
 from common.errors import exit_on_user_error
 
+TASKS = ("amr", "classifier", "losses", "seg")
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
 
@@ -35,11 +39,13 @@ def image_size(text: str) -> tuple[int, int]:
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", nargs="?", choices=("classifier", "seg", "losses"), default="seg", help="(%(default)s)")
+    parser.add_argument("task", nargs="?", choices=TASKS, default="seg", help="(%(default)s)")
     parser.add_argument("--losses", nargs="+", metavar="LOSS", help="losses: names in common.losses (all)")
-    parser.add_argument("--methods", nargs="+", metavar="METHOD", help="seg: kd, cwd, bpkd (all)")
-    parser.add_argument("--size", type=image_size, metavar="HxW", help="of images (128x128; classifier 224x224)")
-    parser.add_argument("--batch", type=int, help="images per step (8; with --paper 2)")
+    parser.add_argument("--methods", nargs="+", metavar="METHOD", help="seg: kd, cwd, bpkd; amr: skd, dkd, … (all)")
+    parser.add_argument(
+        "--size", type=image_size, metavar="HxW", help="of images (128x128; classifier 224x224; amr 2x128)"
+    )
+    parser.add_argument("--batch", type=int, help="images per step (8; with --paper 2; amr 400)")
     parser.add_argument("--rounds", type=int, default=20, help="timed rounds (%(default)s)")
     parser.add_argument("--warmup", type=int, default=2, help="rounds before them (%(default)s)")
     parser.add_argument("--threads", type=int, help="of torch on the CPU (as many as torch takes)")
@@ -49,8 +55,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         "--mini", action="store_true", help="classifier: resnet18 as teacher, 64x64; losses: small shapes"
     )
     parser.add_argument("--paper", action="store_true", help="seg: the Cityscapes pair at 512x512, batch 2")
-    parser.add_argument("--student-config", metavar="FILE", help="seg: the student's config")
-    parser.add_argument("--teacher-config", metavar="FILE", help="seg: the teacher's config")
+    parser.add_argument("--student-config", metavar="FILE", help="seg, amr: the student's config")
+    parser.add_argument("--teacher-config", metavar="FILE", help="seg, amr: the teacher's config")
     parser.add_argument("--amp", action="store_true", help="mixed precision (cuda)")
     parser.add_argument("--teacher-dtype", metavar="DTYPE", help="float16 or bfloat16: the teacher's, when distilling")
     parser.add_argument("--compile", action="store_true", help="torch.compile the networks (seg: the backbones)")
@@ -78,7 +84,7 @@ def main(argv: list[str] | None = None) -> None:
         return
     options = benchmark.Options(
         size=args.size or _default_size(args),
-        batch=(2 if args.paper else 8) if args.batch is None else args.batch,
+        batch=_default_batch(args) if args.batch is None else args.batch,
         device=args.device,
         amp=args.amp,
         teacher_dtype=args.teacher_dtype,
@@ -89,6 +95,13 @@ def main(argv: list[str] | None = None) -> None:
         if args.methods not in (None, ["kd"]):
             raise ConfigError(f"expected method kd for the classifier but found {', '.join(args.methods)}; use seg")
         comparison = benchmark.classifier(options, args.mini)
+    elif args.task == "amr":
+        from tasks.amr.benchmark import over_plain, signals
+        from tasks.amr.methods import METHODS
+
+        student = args.student_config or str(CONFIGS / "amr/kdcnn_generated.py")
+        teacher = args.teacher_config or str(CONFIGS / "amr/clst_s_generated.py")
+        comparison = signals(options, student, teacher, args.methods or list(METHODS))
     else:
         from tasks.seg.benchmark import segmentation
         from tasks.seg.methods import METHODS
@@ -101,6 +114,9 @@ def main(argv: list[str] | None = None) -> None:
         comparison, options, args.rounds, args.warmup, args.clock, lambda rounds: track(rounds, "benchmark", "rounds")
     )
     benchmark.result_table(result, args.task).print()
+    for name in result["steps"] if args.task == "amr" else ():
+        ratio = over_plain(result, name)
+        print(f"{name}: {ratio.median:.3f} of a plain step ({ratio.lower:.3f}-{ratio.upper:.3f})")
     print("floor: student step + teacher forward of the same round; peak: tensors beyond those alive before the phase")
     if args.json:
         write_json(args.json, {**result, "provenance": provenance()})
@@ -124,7 +140,15 @@ def _losses(args: argparse.Namespace) -> None:
         write_json(args.json, {**result, "provenance": provenance()})
 
 
+def _default_batch(args: argparse.Namespace) -> int:
+    if args.task == "amr":
+        return 400
+    return 2 if args.paper else 8
+
+
 def _default_size(args: argparse.Namespace) -> tuple[int, int]:
+    if args.task == "amr":
+        return 2, 128
     if args.task == "classifier":
         return (64, 64) if args.mini else (224, 224)
     return (512, 512) if args.paper else (128, 128)

@@ -55,7 +55,9 @@ def image_size(text: str) -> tuple[int, int]:
 
 def describe(report: dict[str, Any]) -> str:
     """What was written, line by line."""
-    lines = [f"{report['checkpoint']}: {report['parameters'] / 1e6:.2f} M parameters, plain checkpoint"]
+    count = report["parameters"]
+    parameters = f"{count / 1e6:.2f} M" if count >= 1e6 else f"{count:,}"
+    lines = [f"{report['checkpoint']}: {parameters} parameters, plain checkpoint"]
     if report.get("config"):
         lines.append(f"{report['config']}: its config; init_model({report['config']!r}, {report['checkpoint']!r})")
     elif report.get("foreign_modules"):

@@ -10,6 +10,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 
 import torch
@@ -19,6 +20,8 @@ from common.errors import exit_on_user_error
 from tasks import check_options, command_of, entry_of
 
 CONFIGS = (".py", ".json", ".yaml", ".yml")
+# argparse takes such a number for an option, but not with a space before it.
+NEGATIVE = re.compile(r"-[\d.]+e[+-]?\d+", re.IGNORECASE)
 # Options for one kind of input; those that are not given are left to the task.
 IMAGES = "images"
 RECORDINGS = "IQ recordings"
@@ -44,7 +47,8 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--trust-checkpoint", action="store_true", help="unpickle any object in it: this can run code")
     _add_image_options(parser.add_argument_group(IMAGES, argument_default=argparse.SUPPRESS))
     _add_recording_options(parser.add_argument_group(RECORDINGS, argument_default=argparse.SUPPRESS))
-    args = parser.parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    args = parser.parse_args([f" {word}" if NEGATIVE.fullmatch(word) else word for word in words])
     if not 0 <= vars(args).get("opacity", 0) <= 1:
         parser.error(f"expected --opacity from 0 to 1 but found {args.opacity}")
     if args.inputs[0].endswith(CONFIGS) and len(args.inputs) < 3:

@@ -64,7 +64,7 @@ def snr_weighted_kd_loss(
     >>> import torch
     >>> logits = torch.tensor([[0.0, 0.0]]), torch.tensor([[0.0, 3.0]]).log1p()
     >>> snr_weighted_kd_loss(*logits, snr=torch.tensor([-7.0]), temperature=1.0)  # half of kd_loss
-    tensor(0.0963)
+    tensor(0.0964)
     """
     check_scores(student, teacher, temperature)
     if snr.shape != student.shape[:1]:

@@ -24,7 +24,7 @@ from common.report import (
     write_text,
 )
 from tasks.amr.evaluation import Arm, Evaluation, Run
-from tasks.amr.leakage import LOW_SNR
+from tasks.amr.leakage import LEVEL, LOW_SNR, MARGIN
 from tasks.amr.scores import accuracy, accuracy_by_class, chance, confused_pairs, shares
 
 SUMMARY = {
@@ -34,6 +34,10 @@ SUMMARY = {
     "accuracy_from_0dB": "from 0 dB",
     "macro_f1": "macro F1",
 }
+NO_PROOF = (
+    f"A one-sided binomial test against chance and {MARGIN:g} point more; an alarm below p = {LEVEL:g}. No sign of "
+    "leakage is no proof that nothing leaks: what test and training frames share need not help this network."
+)
 CALIBRATION = ("ece", "nll", "temperature", "ece_scaled", "nll_scaled")
 
 
@@ -144,7 +148,7 @@ def leakage_table(found: Evaluation) -> Table:
             continue
         says = "clearly above chance" if check.is_suspicious else "no sign of leakage"
         rows.append([name, number, check.frames, check.accuracy, check.chance, f"{check.p_value:.2g}", says])
-    columns = ["network", "seed", "frames", "accuracy", "chance", "p", ""]
+    columns = ["network", "run", "frames", "accuracy", "chance", "p", ""]
     return Table(f"Accuracy at {LOW_SNR:g} dB and lower (percent)", columns, rows)
 
 
@@ -183,7 +187,7 @@ def write_evaluation(
         Section("Classes", [class_table(found), *_class_pictures(found, out)]),
         Section("Cost", [cost_table(found)]),
         Section("Calibration", [calibration_table(found), *found.notes, *_reliability_pictures(found, out)]),
-        Section("Leakage", [leakage_table(found)]),
+        Section("Leakage", [leakage_table(found), NO_PROOF]),
         origin_section(origin),
     ]
     write_json(out / "evaluation.json", _record(found, origin))
@@ -316,10 +320,10 @@ def _csv_tables(found: Evaluation, ranges: Sequence[SnrRange]) -> dict[str, Tabl
         [name, *row] for name, arm in found.arms.items() for row in pairs_table(name, arm, found.classes, ranges).rows
     ]
     return {
-        "scores": Table("", ["network", "seed", *keys], scores),
-        "accuracy_by_snr": Table("", ["network", "seed", "snr", "frames", "accuracy"], by_snr),
-        "accuracy_by_class": Table("", ["network", "seed", "class", "snr", "frames", "accuracy"], by_class),
-        "confusion": Table("", ["network", "seed", "snr", "true", "predicted", "frames"], confusion),
+        "scores": Table("", ["network", "run", *keys], scores),
+        "accuracy_by_snr": Table("", ["network", "run", "snr", "frames", "accuracy"], by_snr),
+        "accuracy_by_class": Table("", ["network", "run", "class", "snr", "frames", "accuracy"], by_class),
+        "confusion": Table("", ["network", "run", "snr", "true", "predicted", "frames"], confusion),
         "confused_pairs": Table("", ["network", "snr", "first", "second", "first_as_second", "second_as_first"], pairs),
         "cost": cost_table(found),
     }

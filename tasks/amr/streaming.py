@@ -148,24 +148,30 @@ def soft_vote(
 
     .. math:: p_k \propto \exp\Big(\frac1M \sum_w \log p_{wk}\Big)
 
-    A group ends early where the gate opens or closes, and at the end of the stream.
+    Where the gate opens or closes a new group begins. What is left of a group then joins the one before, so that the
+    ends of bursts do not decide by themselves: a group has M to 2 M - 1 windows, or all between two moves of the gate.
 
     Args:
         scored: log-probabilities ``[W, K]``, powers ``[W]`` and whether there is a signal ``[W]``.
-        size: M.
+        size: M, 1 or more.
         threshold: decisions less probable than this are `UNKNOWN`.
     """
     rest: tuple[np.ndarray, ...] | None = None
     for batch in scored:
         rest = batch if rest is None else tuple(map(np.concatenate, zip(rest, batch, strict=True)))
-        starts = run_starts(rest[2], size)
-        # The last group may go on in the next batch.
-        whole = len(rest[2]) if len(rest[2]) - starts[-1] == size else starts[-1]
-        if whole:
-            yield _decide(*(part[:whole] for part in rest), starts[starts < whole], threshold)
-        rest = tuple(part[whole:] for part in rest) if whole < len(rest[2]) else None
+        starts = _group_starts(rest[2], size)
+        last = starts[-1]  # of the group that may go on in the next batch
+        if last:
+            yield _decide(*(part[:last] for part in rest), starts[:-1], threshold)
+        rest = tuple(part[last:] for part in rest)
     if rest is not None:
-        yield _decide(*rest, run_starts(rest[2], size), threshold)
+        yield _decide(*rest, _group_starts(rest[2], size), threshold)
+
+
+def _group_starts(live: np.ndarray, size: int) -> np.ndarray:
+    starts = run_starts(live, size)
+    goes_on = np.append(False, live[starts[1:]] == live[starts[1:] - 1])
+    return starts[~goes_on | (np.diff(starts, append=len(live)) == size)]
 
 
 def run_starts(values: np.ndarray, most: int) -> np.ndarray:

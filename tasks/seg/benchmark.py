@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,18 +10,25 @@ import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.model.utils import revert_sync_batchnorm
-from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 
 import tasks.seg  # noqa: F401  (registers mmseg's networks and ours)
-from common.benchmark import LOSS, STEP, STUDENT_STEP, TEACHER_FORWARD, Comparison, Options, loss_alone
+from common.benchmark import (
+    LOSS,
+    STEP,
+    STUDENT_STEP,
+    TEACHER_FORWARD,
+    Comparison,
+    Options,
+    engine_step,
+    loss_alone,
+)
 from common.config import read_config
 from common.provenance import portable_path
 from common.teacher import FrozenTeacher
 from common.teacher_config import teacher_model_config, without_pretrained
-from common.terms import check_finite
 from common.training import forget_pretrained
 from tasks.seg.methods import distilled_config
 
@@ -112,17 +119,3 @@ def street_batch(options: Options, classes: int) -> dict[str, Any]:
         inputs.append(image.to(options.device))
         samples.append(sample.to(options.device))
     return {"inputs": inputs, "data_samples": samples}
-
-
-def engine_step(model: BaseModel, cfg: Config, batch: dict[str, Any], options: Options) -> Callable[[], object]:
-    """One training iteration of the engine on ``batch``, with the config's optimiser."""
-    settings = cfg.optim_wrapper.copy()
-    settings.optimizer = {**settings.optimizer, "lr": 0.0}
-    if options.amp:
-        settings.type = "AmpOptimWrapper"
-    optimizer = build_optim_wrapper(model, settings)
-
-    def step() -> None:
-        check_finite(model.train_step(batch, optim_wrapper=optimizer), step=0)
-
-    return step

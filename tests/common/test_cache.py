@@ -2,6 +2,8 @@
 
 import functools
 import hashlib
+import logging
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -18,6 +20,7 @@ from common.classification.model import class_sample
 from common.config import prepare_run
 from common.distiller import Distiller
 from common.errors import ConfigError, DataError
+from common.hooks import TeacherCheckHook
 from common.sample_batch import join_samples
 
 
@@ -244,3 +247,11 @@ def test_run_of_a_config_stores_outputs_for_its_training_data(tmp_path):
     assert cfg.model.teachers.two.cache is None
     assert "cache" not in cfg.model.teachers.three
     assert cfg.train_dataloader.dataset.type == "SeededDataset"
+
+
+def test_check_before_training_leaves_out_a_teacher_that_is_not_there(make, caplog):
+    logger = logging.getLogger("test")
+    runner = SimpleNamespace(model=make(), val_loop=SimpleNamespace(dataloader=[]), logger=logger)
+    with caplog.at_level(logging.INFO, "test"):
+        TeacherCheckHook().before_train(runner)
+    assert "teacher 'teacher': its outputs for the training data are stored, and not checked" in caplog.text

@@ -40,7 +40,7 @@ def test_batch_moves_and_changes_type_in_one_piece():
 def test_ground_truth_of_a_batch_is_that_of_its_samples():
     batch = together().samples
     assert torch.equal(ground_truth(batch, "gt_index"), ground_truth(list(batch), "gt_index"))
-    with pytest.raises(ConfigError, match="'gt_lable'; they have gt_.*; did you mean 'gt_label'"):
+    with pytest.raises(ConfigError, match=r"'gt_lable'; they have gt_.*; did you mean 'gt_label'"):
         ground_truth(batch, "gt_lable")
 
 

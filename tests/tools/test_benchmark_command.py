@@ -32,6 +32,16 @@ def test_classifier_figures_are_shown_and_written(tmp_path, capsys):
     assert set(stored["provenance"]) >= {"commit", "versions", "hardware", "command", "date"}
 
 
+@pytest.mark.usefixtures("_threads")
+def test_stored_scores_are_held_against_a_plain_step(capsys):
+    arguments = ["amr", "--methods", "skd", "--batch", "4", "--rounds", "1", "--warmup", "0", "--threads", "1"]
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "amr, 2x128, batch 4, cpu" in shown
+    assert "skd, stored scores, step: " in shown
+    assert " of a plain step (" in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -81,11 +81,11 @@ def test_warnings_are_shown(tmp_path, capsys):
 def test_threads_are_set_and_stated(files, tmp_path):
     before = torch.get_num_threads()
     try:
-        arguments = ["--out", str(tmp_path / "out"), "--device", "cpu", "--rounds", "1", "--threads", "2"]
+        arguments = ["--out", str(tmp_path / "out"), "--device", "cpu", "--rounds", "1", "--threads", "3"]
         assert evaluate([*files[:2], *arguments]) == 0
     finally:
         torch.set_num_threads(before)
-    assert record(tmp_path / "out")["networks"]["teacher"]["cost"]["threads"] == 2
+    assert record(tmp_path / "out")["networks"]["teacher"]["cost"]["threads"] == 3
 
 
 def test_ranges_of_confusion_are_taken(files, tmp_path):

@@ -38,7 +38,7 @@ test_dataloader = dict(
 model = dict(
     type="Classifier",
     network=dict(num_classes=14, length=256),
-    data_preprocessor=dict(type="TensorPreprocessor", augment=None),
+    data_preprocessor=dict(type="TensorPreprocessor"),
 )
 # Schedule (ours): 35,280 / 256 = 138 iterations are an epoch.
 train_cfg = dict(type="IterBasedTrainLoop", max_iters=2000, val_interval=1000)

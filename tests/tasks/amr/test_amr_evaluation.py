@@ -158,11 +158,20 @@ def test_a_config_without_test_frames_is_refused(source):
         evaluate([given], Settings(**QUICK))
 
 
-def test_frames_of_another_length_than_the_network_takes_are_refused(source):
-    given = source("kd")
+def as_kdcnn(given, length):
+    """The same config and checkpoint with another network."""
     config = Path(given.config)
-    config.write_text(config.read_text().replace("type='CodedNetwork'", "type='KDCNN', length=64"))
-    state = {f"network.{name}": value for name, value in KDCNN(2, 64).state_dict().items()}
+    config.write_text(config.read_text().replace("type='CodedNetwork'", f"type='KDCNN', length={length}"))
+    state = {f"network.{name}": value for name, value in KDCNN(2, length).state_dict().items()}
     torch.save({"state_dict": state}, given.checkpoint)
+    return given
+
+
+def test_another_network_is_no_seed(source):
+    with pytest.raises(ConfigError, match="seeds of one network as 'ce' but found 2 and 19874 parameters"):
+        evaluate([source("ce"), as_kdcnn(source("ce"), 16)], Settings(**QUICK))
+
+
+def test_frames_of_another_length_than_the_network_takes_are_refused(source):
     with pytest.raises(ConfigError, match="expected frames of 64 samples for kd but found 16"):
-        evaluate([given], Settings(**QUICK))
+        evaluate([as_kdcnn(source("kd"), 64)], Settings(**QUICK))

@@ -142,11 +142,11 @@ def test_csv_files_have_every_count_and_accuracy(out):
     }
     assert counted[("10.0", "B", "A")] == 2
     assert sum(counted.values()) == COUNTS.sum()
-    by_snr = [(row["network"], row["seed"], row["accuracy"]) for row in read_csv(out / "accuracy_by_snr.csv")]
+    by_snr = [(row["network"], row["run"], row["accuracy"]) for row in read_csv(out / "accuracy_by_snr.csv")]
     assert by_snr[2] == ("ce", "1", "75.0")
     assert len(by_snr) == 9
     by_class = read_csv(out / "accuracy_by_class.csv")[-1]
-    assert by_class == {"network": "kd", "seed": "1", "class": "B", "snr": "10.0", "frames": "4", "accuracy": "50.0"}
+    assert by_class == {"network": "kd", "run": "1", "class": "B", "snr": "10.0", "frames": "4", "accuracy": "50.0"}
     scores = read_csv(out / "scores.csv")
     assert [(row["network"], row["accuracy"], row["temperature"]) for row in scores] == [
         ("ce", "50.0", ""),

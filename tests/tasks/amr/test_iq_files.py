@@ -264,5 +264,5 @@ def test_file_that_shrinks_while_it_is_read_is_an_error(tmp_path):
     blocks = open_recording(path, sample_rate=1).blocks(4)
     next(blocks)
     os.truncate(path, 10)
-    with pytest.raises(DataError, match="expected 8 samples in .* but found fewer"):
+    with pytest.raises(DataError, match=r"expected 8 samples in .* but found fewer"):
         list(blocks)

@@ -5,6 +5,7 @@ import io
 import json
 import runpy
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -80,7 +81,7 @@ def test_stretches_are_told_in_samples_seconds_and_decibels(network, in_folder, 
     out = capsys.readouterr().out
     assert "a.cf32: 0.8 s at 1000 samples/s" in out
     assert "40.00" in out  # percent of the time, west
-    told = json.loads(open("out/a.modulations.json").read())
+    told = meta("out/a.modulations.json")
     assert told["findings"][2] == {
         key: row if key == "label" else pytest.approx(float(row)) for key, row in found[2].items()
     }
@@ -155,10 +156,11 @@ def test_silence_is_noise_without_a_gate(network, in_folder):
     assert rows("a")[1]["power_db"] == ""
 
 
-def test_frequency_shift_brings_a_signal_to_the_middle(network, in_folder):
+@pytest.mark.parametrize("shift", ["-220", "-2.2e2"])
+def test_frequency_shift_brings_a_signal_to_the_middle(network, in_folder, shift):
     signal = walk("ENWS") * np.exp(2j * np.pi * 0.22 * np.arange(640))
     signal.astype(np.complex64).tofile("a.cf32")
-    assert in_folder(network, "a.cf32", "--sample-rate", 1000, "--vote", 10, "--freq-shift", "-220") == 0
+    assert in_folder(network, "a.cf32", "--sample-rate", 1000, "--vote", 10, "--freq-shift", shift) == 0
     assert walked(rows("a")) == steps("ENWS")
 
 
@@ -192,10 +194,10 @@ def test_recording_is_resampled_and_told_in_its_own_samples(network, in_folder, 
 def test_annotations_go_into_a_copy_that_has_its_samples(network, in_folder):
     mine = {"core:sample_start": 200, "core:sample_count": 9, "core:label": "mine"}
     content = write_sigmf(walk("E.N", noise=0.001), [mine], **{"core:offset": 50})
-    before = open("a.sigmf-meta").read()
+    before = Path("a.sigmf-meta").read_text()
     options = ["--vote", 10, "--noise-gate", 20, "--freq-shift", "0"]
     assert in_folder(network, "a.sigmf-meta", *options) == 0
-    assert open("a.sigmf-meta").read() == before
+    assert Path("a.sigmf-meta").read_text() == before
     found = meta("out/a.sigmf-meta")
     assert found["global"] == content["global"]
     east, kept, north = found["annotations"]
@@ -227,10 +229,10 @@ def test_annotations_in_place_are_not_doubled_by_a_second_run(network, in_folder
 
 def test_original_metadata_are_not_overwritten_by_accident(network, in_folder, tmp_path, capsys):
     write_sigmf(walk("EN"))
-    before = open("a.sigmf-meta").read()
+    before = Path("a.sigmf-meta").read_text()
     assert main([network, "a.sigmf-meta", "--out", str(tmp_path)]) == 2
     assert "--in-place" in capsys.readouterr().err
-    assert open("a.sigmf-meta").read() == before
+    assert Path("a.sigmf-meta").read_text() == before
 
 
 def test_inputs_of_one_name_get_results_of_their_own(network, in_folder, tmp_path):
@@ -307,7 +309,9 @@ def short():
         (short, "expected at least 16 samples, one frame of the network, but found 15 in bad.cf32"),
     ],
 )
-def test_bad_recording_is_one_line_and_leaves_earlier_results_alone(network, in_folder, tmp_path, capsys, make, message):
+def test_bad_recording_is_one_line_and_leaves_earlier_results_alone(
+    network, in_folder, tmp_path, capsys, make, message
+):
     walk("E").tofile("bad.cf32")
     assert in_folder(network, "bad.cf32", "--sample-rate", 1000) == 0
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}

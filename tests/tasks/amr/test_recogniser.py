@@ -114,7 +114,7 @@ def test_network_for_something_else_is_named(make_checkpoint, tmp_path):
         "task = 'amr'\nmodel = dict(type='Classifier', network=dict(type='mmengine.model.BaseModule'))\n"
     )
     torch.save({"state_dict": {}, "meta": {}}, tmp_path / "empty.pth")
-    with pytest.raises(ConfigError, match="network for IQ frames in .* but found BaseModule"):
+    with pytest.raises(ConfigError, match=r"network for IQ frames in .* but found BaseModule"):
         load_checkpoint(config, tmp_path / "empty.pth")
 
 

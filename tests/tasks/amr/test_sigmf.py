@@ -85,12 +85,12 @@ def annotated(content, starts, generator="net"):
 
 
 def test_annotations_are_merged_in_order_and_all_else_is_kept():
-    theirs = [{"core:sample_start": start, "core:label": "übrig", "own:key": [1]} for start in (70, 5)]
+    theirs = [{"core:sample_start": start, "core:label": "übrig", "own:key": [1]} for start in (70, 5, 30)]
     content = {"global": {**GLOBAL, "own:text": "naïve\n"}, "captures": [{"core:sample_start": 0}], "x": {"y": 1}}
     found = annotated({**content, "annotations": theirs}, (0, 10, 60))
     assert {key: found[key] for key in content} == content
-    assert [entry["core:sample_start"] for entry in found["annotations"]] == [0, 5, 10, 60, 70]
-    assert [found["annotations"][place] for place in (4, 1)] == theirs
+    assert [entry["core:sample_start"] for entry in found["annotations"]] == [0, 5, 10, 30, 60, 70]
+    assert [found["annotations"][place] for place in (5, 1, 3)] == theirs
     assert found["annotations"][0]["core:generator"] == "net"
 
 

@@ -31,7 +31,9 @@ def test_shift_keeps_its_phase_after_a_billion_samples():
     # 0.3 turns a sample: after a whole number of tens of samples the phase is that of the start.
     *_, last = shift_frequency(many(), 3e5, 1e6)
     start = 2 << 20
-    np.testing.assert_allclose(np.angle(last[:3]), np.angle(np.exp(2j * np.pi * 0.3 * (start % 10 + np.arange(3)))), atol=1e-5)
+    np.testing.assert_allclose(
+        np.angle(last[:3]), np.angle(np.exp(2j * np.pi * 0.3 * (start % 10 + np.arange(3)))), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("cuts", CUTS)
@@ -63,7 +65,12 @@ def test_upsampling_hands_on_small_pieces():
 
 @pytest.mark.parametrize(
     ("target", "rate", "expected"),
-    [(200e3, 2.4e6, Fraction(1, 12)), (44100, 48000, Fraction(147, 160)), (1e6, 1e6, 1), (8 * 25e3, 1e6, Fraction(1, 5))],
+    [
+        (200e3, 2.4e6, Fraction(1, 12)),
+        (44100, 48000, Fraction(147, 160)),
+        (1e6, 1e6, 1),
+        (8 * 25e3, 1e6, Fraction(1, 5)),
+    ],
 )
 def test_ratio_of_related_rates_is_exact(target, rate, expected):
     assert rate_ratio(target, rate) == expected
@@ -78,5 +85,5 @@ def test_ratio_of_any_rates_is_right_within_10_ppm():
 
 @pytest.mark.parametrize("target", [1.0, 1e9])
 def test_absurd_ratio_is_refused(target):
-    with pytest.raises(ConfigError, match="factor of 1/4096 to 64 but found 1e[+]06 Hz"):
+    with pytest.raises(ConfigError, match=r"factor of 1/4096 to 64 but found 1e[+]06 Hz"):
         rate_ratio(target, 1e6)
