@@ -5,7 +5,7 @@ from catalogue import LOSSES
 
 from common.errors import ConfigError
 from common.loss_benchmark import Options, chosen, losses_table, measure_losses
-from common.loss_benchmark_cases import CASES
+from common.loss_benchmark.cases import CASES
 
 
 def test_every_loss_is_measured():

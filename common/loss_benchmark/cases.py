@@ -8,173 +8,13 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 import common.losses
-from common import loss_peers as peers
-from common.loss_peers import Arguments, Peer, of_torch, of_torchdistill
-
-IGNORED = 255
-
-
-@dataclass(frozen=True)
-class Shapes:
-    """Sizes of what losses are called with."""
-
-    logits: tuple[int, int] = (256, 1000)
-    dense: tuple[int, int, int, int] = (4, 19, 128, 256)
-    features: tuple[int, int, int, int] = (8, 256, 64, 64)
-    embeddings: tuple[int, int] = (256, 512)
-    bins: tuple[int, int] = (8192, 17)
-    scores: tuple[int, int, int, int] = (8, 1, 8, 8)
-    levels: int = 5  # of a feature pyramid
-    stages: int = 3  # of a network
-    label_stride: int = 4  # of dense scores, in label pixels
-    samples: int = 50_000  # of a training set with a memory
-    negatives: int = 16_384
-
-
-MINI = Shapes(
-    logits=(8, 12),
-    dense=(2, 5, 16, 16),
-    features=(2, 8, 16, 16),
-    embeddings=(8, 6),
-    bins=(16, 5),
-    scores=(4, 1, 2, 2),
-    levels=2,
-    samples=50,
-    negatives=20,
-)
-
-
-class Draw:
-    """Tensors for a call, alike at every run: normally distributed, and labels in blocks as in pictures."""
-
-    def __init__(self, shapes: Shapes, device: str = "cpu"):
-        self.shapes, self.device = shapes, device
-        self.generator = torch.Generator().manual_seed(0)
-
-    def floats(self, *shape: int) -> Tensor:
-        return torch.randn(*shape, generator=self.generator).to(self.device)
-
-    def pair(self, name: str) -> Arguments:
-        """Student and teacher of one of the shapes."""
-        shape = getattr(self.shapes, name)
-        return {"student": self.floats(*shape), "teacher": self.floats(*shape)}
-
-    def classes(self, *shape: int, count: int) -> Tensor:
-        return torch.randint(count, shape, generator=self.generator).to(self.device)
-
-    def label_map(self, name: str, stride: int = 1, block: int = 8) -> Tensor:
-        """Label maps with ``stride`` pixels a side for each position of a shape, one block in thirty ignored."""
-        batch, _, *grid = getattr(self.shapes, name)
-        coarse_grid = [-(-side // block) for side in grid]
-        coarse = self.classes(batch, *coarse_grid, count=self.shapes.dense[1])
-        coarse[self.classes(batch, *coarse_grid, count=30) == 0] = IGNORED
-        fine = coarse.repeat_interleave(block * stride, 1).repeat_interleave(block * stride, 2)
-        return fine[:, : stride * grid[0], : stride * grid[1]].contiguous()
-
-    def pyramid(self, levels: int, widening: int = 1, narrow: int = 1) -> list[Tensor]:
-        """Maps of halving sides and channels that grow by a factor."""
-        batch, channels, *grid = self.shapes.features
-        sizes = [(channels // narrow * widening**level, *(side >> level for side in grid)) for level in range(levels)]
-        return [self.floats(batch, *size) for size in sizes]
-
-
-def pair(name: str) -> Callable[[Draw], Arguments]:
-    """Student and teacher alone."""
-    return lambda draw: draw.pair(name)
-
-
-def with_labels(draw: Draw) -> Arguments:
-    """Logits and their classes."""
-    return {**draw.pair("logits"), "target": draw.classes(draw.shapes.logits[0], count=draw.shapes.logits[1])}
-
-
-def with_label_map(name: str, stride: str | None = None) -> Callable[[Draw], Arguments]:
-    """Maps and their labels, of the same grid or of a finer one."""
-    return lambda draw: {
-        **draw.pair(name),
-        "target": draw.label_map(name, getattr(draw.shapes, stride) if stride else 1),
-    }
-
-
-def embeddings(names: tuple[str, ...] = ("labels",), negatives: bool = False) -> Callable[[Draw], Arguments]:
-    """Embeddings with the labels of ten classes, and other samples of which they are to keep away."""
-
-    def arguments(draw: Draw) -> Arguments:
-        count = draw.shapes.embeddings[0]
-        other = {"negatives": draw.floats(*draw.shapes.embeddings)} if negatives else {}
-        return {**draw.pair("embeddings"), **other, **{name: draw.classes(count, count=10) for name in names}}
-
-    return arguments
-
-
-def scores(*names: str) -> Callable[[Draw], Arguments]:
-    """A critic's scores."""
-    return lambda draw: {name: draw.floats(*draw.shapes.scores) for name in names}
-
-
-def _margin(draw: Draw) -> Tensor:
-    return -draw.floats(draw.shapes.features[1]).abs()
-
-
-def _masks(draw: Draw) -> Tensor:
-    batch, _, *grid = draw.shapes.features
-    return draw.floats(batch, 6, *grid).sigmoid()
-
-
-def _mgd(draw: Draw) -> Arguments:
-    batch, _, *grid = draw.shapes.features
-    return {**draw.pair("features"), "mask": (draw.floats(batch, 1, *grid) > 0.4).float()}
-
-
-def _boxes(draw: Draw) -> Arguments:
-    corners = [256 * draw.floats(10, 2).sigmoid() for _ in range(draw.shapes.features[0])]
-    boxes = [torch.cat([each, each + 1 + 128 * draw.floats(10, 2).sigmoid()], dim=1) for each in corners]
-    return {**draw.pair("features"), "boxes": boxes, "image_size": (512, 512)}
-
-
-def _crd(draw: Draw) -> Arguments:
-    index = torch.randperm(draw.shapes.samples, generator=draw.generator).to(draw.device)[: draw.shapes.embeddings[0]]
-    drawn = draw.classes(len(index), draw.shapes.negatives, count=draw.shapes.samples)
-    return {**draw.pair("embeddings"), "index": index, "contrast_index": torch.cat([index[:, None], drawn], dim=1)}
-
-
-def _stages(draw: Draw) -> Arguments:
-    made = (draw.pyramid(draw.shapes.stages, widening=2, narrow=narrow) for narrow in (4, 1))
-    return dict(zip(("student", "teacher"), made, strict=True))
-
-
-def _small_logits(draw: Draw) -> tuple[int, int]:
-    return draw.shapes.features[0], draw.shapes.logits[1]
-
-
-def _mutual(draw: Draw) -> Arguments:
-    logits, maps = _small_logits(draw), draw.pair("features")
-    return {
-        "student": draw.floats(*logits),
-        "peer": draw.floats(*logits),
-        "student_features": maps["student"],
-        "peer_features": maps["teacher"],
-        "target": draw.classes(logits[0], count=logits[1]),
-    }
-
-
-def _self_reflection(draw: Draw) -> Arguments:
-    logits, stages = _small_logits(draw), _stages(draw)
-    return {
-        "student": draw.floats(*logits),
-        "teacher": draw.floats(*logits),
-        "student_stages": stages["student"],
-        "teacher_stages": stages["teacher"],
-        "target": draw.classes(logits[0], count=logits[1]),
-    }
-
-
-def _uskd(draw: Draw) -> Arguments:
-    labels = with_labels(draw)
-    return {"student": labels["student"], "features": draw.floats(*draw.shapes.embeddings), "target": labels["target"]}
+from common.loss_benchmark import arguments as calls
+from common.loss_benchmark import peers
+from common.loss_benchmark.arguments import Draw
+from common.loss_benchmark.peers import Arguments, Peer, of_torch, of_torchdistill
 
 
 @dataclass(frozen=True)
@@ -225,7 +65,7 @@ def width(name: str) -> Callable[[Arguments], Any]:
     return of
 
 
-FEATURES, LOGITS = pair("features"), pair("logits")
+FEATURES, LOGITS = calls.pair("features"), calls.pair("logits")
 NO_PEER = "no installable peer found"
 CONVOLUTIONS = "nearly all of it is the convolutions of its learned layers"
 ADVERSARIAL = "tens of microseconds: what is above torch's line is the look at shapes and precision"
@@ -243,7 +83,9 @@ CASES: tuple[Case, ...] = (
         },
         note="torch's line is also the one in timm's LogitDistillationTask",
     ),
-    Case("kd_loss", "dense", pair("dense"), peers={"torch": of_torch(peers.kl, temperature=4.0, positions=(2, 3))}),
+    Case(
+        "kd_loss", "dense", calls.pair("dense"), peers={"torch": of_torch(peers.kl, temperature=4.0, positions=(2, 3))}
+    ),
     Case(
         "lskd_loss",
         "logits",
@@ -254,14 +96,14 @@ CASES: tuple[Case, ...] = (
             )
         },
     ),
-    Case("wsld_loss", "logits", with_labels, peers={"torch": of_torch(peers.weighted_soft_labels)}),
-    Case("dkd_loss", "logits", with_labels, peers={"torch": of_torch(peers.decoupled)}),
-    Case("pixel_dkd_loss", "dense", with_label_map("dense"), peers={"torch": of_torch(peers.pixel_decoupled)}),
-    Case("nkd_loss", "logits", with_labels, peers={"torch": of_torch(peers.normalised)}),
+    Case("wsld_loss", "logits", calls.with_labels, peers={"torch": of_torch(peers.weighted_soft_labels)}),
+    Case("dkd_loss", "logits", calls.with_labels, peers={"torch": of_torch(peers.decoupled)}),
+    Case("pixel_dkd_loss", "dense", calls.with_label_map("dense"), peers={"torch": of_torch(peers.pixel_decoupled)}),
+    Case("nkd_loss", "logits", calls.with_labels, peers={"torch": of_torch(peers.normalised)}),
     Case(
         "USKDLoss",
         "logits",
-        _uskd,
+        calls.uskd,
         {"channels": width("features"), "num_classes": width("student")},
         students=("student", "features"),
         note=NO_PEER,
@@ -270,7 +112,7 @@ CASES: tuple[Case, ...] = (
         Case(
             "dist_loss",
             on,
-            pair(on),
+            calls.pair(on),
             peers={"torchdistill": of_torchdistill("DISTLoss", peers.outputs, **peers.LOGIT_PATHS)} if told else {},
         )
         for on, told in (("logits", True), ("dense", False))
@@ -282,10 +124,10 @@ CASES: tuple[Case, ...] = (
         peers={"torch": of_torch(peers.mutual_kl)},
         note="three peers",
     ),
-    Case("ld_loss", "bins", pair("bins"), peers={"mmdet": Peer(peers.bin_kl)}),
-    Case("cwd_loss", "dense", pair("dense"), peers={"torch": of_torch(peers.channel_kl)}),
+    Case("ld_loss", "bins", calls.pair("bins"), peers={"mmdet": Peer(peers.bin_kl)}),
+    Case("cwd_loss", "dense", calls.pair("dense"), peers={"torch": of_torch(peers.channel_kl)}),
     Case("cwd_loss", "features", FEATURES, peers={"torch": of_torch(peers.channel_kl)}),
-    Case("bpkd_loss", "dense", with_label_map("dense", "label_stride"), note="labels of four times the side"),
+    Case("bpkd_loss", "dense", calls.with_label_map("dense", "label_stride"), note="labels of four times the side"),
     Case(
         "fitnet_loss",
         "features",
@@ -311,7 +153,7 @@ CASES: tuple[Case, ...] = (
     Case(
         "ofd_loss",
         "features",
-        lambda draw: {**draw.pair("features"), "margin": _margin(draw)},
+        lambda draw: {**draw.pair("features"), "margin": calls.margin(draw)},
         peers={"torch": of_torch(peers.partial_l2)},
     ),
     Case(
@@ -330,7 +172,7 @@ CASES: tuple[Case, ...] = (
     Case(
         "ReviewKDLoss",
         "stages",
-        _stages,
+        calls.stages,
         {"student_channels": width("student"), "teacher_channels": width("teacher")},
         note=CONVOLUTIONS,
     ),
@@ -345,20 +187,22 @@ CASES: tuple[Case, ...] = (
     Case(
         "MGDLoss",
         "features",
-        _mgd,
+        calls.mgd,
         {"channels": width("teacher")},
         peers={"torch": Peer(peers.generated)},
         note=CONVOLUTIONS,
     ),
-    Case("FGDLoss", "features", _boxes, {"channels": width("teacher")}, note=f"10 boxes an image; {NO_PEER}"),
+    Case("FGDLoss", "features", calls.boxes, {"channels": width("teacher")}, note=f"10 boxes an image; {NO_PEER}"),
     Case(
         "masked_feature_loss",
         "features",
-        lambda draw: {**draw.pair("features"), "masks": _masks(draw)},
+        lambda draw: {**draw.pair("features"), "masks": calls.masks(draw)},
         peers={"torch": of_torch(peers.masked_maps)},
     ),
     Case("MasKDLoss", "features", FEATURES, {"channels": width("teacher")}, note=f"with the masks; {NO_PEER}"),
-    Case("dice_diversity_loss", "features", lambda draw: {"masks": _masks(draw)}, students=("masks",), note=NO_PEER),
+    Case(
+        "dice_diversity_loss", "features", lambda draw: {"masks": calls.masks(draw)}, students=("masks",), note=NO_PEER
+    ),
     Case("wavelet_loss", "features", FEATURES, peers={"torch": of_torch(peers.haar_bands)}),
     *(
         Case(
@@ -370,7 +214,7 @@ CASES: tuple[Case, ...] = (
         )
         for options in ({}, {"kernel": 2})
     ),
-    Case("ifvd_loss", "features", with_label_map("features"), peers={"torch": of_torch(peers.class_variation)}),
+    Case("ifvd_loss", "features", calls.with_label_map("features"), peers={"torch": of_torch(peers.class_variation)}),
     Case(
         "cirkd_minibatch_loss", "features", FEATURES, {"pool": 4}, peers={"torch": of_torch(peers.image_pairs, pool=4)}
     ),
@@ -383,7 +227,7 @@ CASES: tuple[Case, ...] = (
     Case(
         "CIRKDMemory",
         "features",
-        with_label_map("features"),
+        calls.with_label_map("features"),
         {"num_classes": 19, "student_channels": width("student"), "teacher_channels": width("teacher")},
         note=NO_PEER,
     ),
@@ -391,7 +235,7 @@ CASES: tuple[Case, ...] = (
         Case(
             f"rkd_{name}_loss",
             "embeddings",
-            pair("embeddings"),
+            calls.pair("embeddings"),
             peers={
                 "torchdistill": of_torchdistill(
                     "RKDLoss",
@@ -408,7 +252,7 @@ CASES: tuple[Case, ...] = (
     Case(
         "CRDLoss",
         "embeddings",
-        _crd,
+        calls.crd,
         {
             "student_features": width("student"),
             "teacher_features": width("teacher"),
@@ -418,18 +262,22 @@ CASES: tuple[Case, ...] = (
         peers={"torchdistill": Peer(peers.noise_contrast)},
         note="16384 negatives out of a memory of 50000",
     ),
-    Case("triplet_distillation_loss", "embeddings", embeddings(), peers={"torch": of_torch(peers.hardest_triplets)}),
-    Case("pair_distillation_loss", "embeddings", embeddings(), peers={"torch": of_torch(peers.contrastive_pairs)}),
+    Case(
+        "triplet_distillation_loss", "embeddings", calls.embeddings(), peers={"torch": of_torch(peers.hardest_triplets)}
+    ),
+    Case(
+        "pair_distillation_loss", "embeddings", calls.embeddings(), peers={"torch": of_torch(peers.contrastive_pairs)}
+    ),
     Case(
         "amkd_loss",
         "embeddings",
-        embeddings(("labels", "negative_labels"), negatives=True),
+        calls.embeddings(("labels", "negative_labels"), negatives=True),
         peers={"torch": of_torch(peers.hardest_triplets)},
     ),
     Case(
         "FFLLoss",
         "features",
-        _mutual,
+        calls.mutual,
         {
             "student_channels": width("student_features"),
             "peer_channels": width("peer_features"),
@@ -441,7 +289,7 @@ CASES: tuple[Case, ...] = (
     Case(
         "SelfReflectionLoss",
         "stages",
-        _self_reflection,
+        calls.self_reflection,
         {
             "student_channels": width("student_stages"),
             "teacher_channels": width("teacher_stages"),
@@ -454,7 +302,7 @@ CASES: tuple[Case, ...] = (
         Case(
             f"{form}_{part}_loss",
             "scores",
-            scores(*names),
+            calls.scores(*names),
             students=names,
             peers={"torch": of_torch(value)},
             note=ADVERSARIAL,

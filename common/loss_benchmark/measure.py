@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from common.benchmark import CLOCKS, Spread, peak_bytes, time_rounds
 from common.errors import ConfigError, did_you_mean
-from common.loss_benchmark_cases import CASES, MINI, Case, Draw, Shapes
-from common.loss_peers import Arguments
+from common.loss_benchmark.arguments import MINI, Draw, Shapes
+from common.loss_benchmark.cases import CASES, Case
+from common.loss_benchmark.peers import Arguments
 from common.report import Table
 
 OURS = "ours"
