@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from common.losses.base import FunctionLoss, ShapedLoss, full_precision, loss_function
 from common.losses.checks import check_labels, check_shape, check_temperature
-from common.losses.structure import automatic_chunk, class_sums, floor_labels, sum_over_rows, unit_vectors
+from common.losses.distributed import of_all_ranks
+from common.losses.chunks import automatic_chunk, sum_over_rows
+from common.losses.structure import class_sums, floor_labels, unit_vectors
 
 
 @loss_function(resize=False)
@@ -245,8 +247,8 @@ class CIRKDMemory(ShapedLoss):
         pixels, drawn = _draw_pixels(features, labels, self.num_classes, self.pixels_per_image)
         regions = class_sums(features, labels, self.num_classes + 1)[:, :-1].movedim(0, 1)
         present = drawn[:, :: self.pixels_per_image]
-        _enqueue(self.pixel_queue, self.pixel_next, *_of_all_ranks(pixels, drawn))
-        _enqueue(self.region_queue, self.region_next, *_of_all_ranks(unit_vectors(regions, 2), present))
+        _enqueue(self.pixel_queue, self.pixel_next, *of_all_ranks(pixels, drawn, dim=1))
+        _enqueue(self.region_queue, self.region_next, *of_all_ranks(unit_vectors(regions, 2), present, dim=1))
 
     def extra_repr(self) -> str:
         return (
@@ -277,19 +279,6 @@ def _draw_pixels(features: Tensor, labels: Tensor, num_classes: int, count: int)
     index = order.gather(1, place)[:, :, None].expand(-1, -1, features.shape[2])
     pixels = features.gather(1, index).unflatten(1, (num_classes, count))
     return pixels.movedim(0, 1).flatten(1, 2), drawn.movedim(0, 1).flatten(1)
-
-
-def _of_all_ranks(vectors: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-    """Candidates ``(classes, M, …)`` of every rank behind one another, where training is distributed."""
-    distributed = torch.distributed
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return vectors, valid
-    gathered = []
-    for tensor in (vectors, valid.to(torch.uint8)):
-        parts = [torch.empty_like(tensor) for _ in range(distributed.get_world_size())]
-        distributed.all_gather(parts, tensor.contiguous())
-        gathered.append(torch.cat(parts, dim=1))
-    return gathered[0], gathered[1].bool()
 
 
 def _enqueue(queue: Tensor, following: Tensor, vectors: Tensor, valid: Tensor) -> None:

@@ -108,7 +108,7 @@ def test_pairwise_in_chunks_compiles():
 
 
 def test_chunks_are_chosen_by_the_numbers_of_a_row(monkeypatch):
-    monkeypatch.setattr("common.losses.structure.CHUNK_ELEMENTS", 100)
+    monkeypatch.setattr("common.losses.chunks.CHUNK_ELEMENTS", 100)
     student, teacher = random(1, 2, 5, 5), random(1, 2, 5, 5, seed=1)
     chosen = value_and_gradient(skd_pairwise_loss, student, teacher, kernel=1)
     torch.testing.assert_close(chosen, value_and_gradient(skd_pairwise_loss, student, teacher, kernel=1, chunk_size=4))
