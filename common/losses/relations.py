@@ -9,6 +9,7 @@ from torch import Tensor
 from common.losses.base import FunctionLoss, loss_function
 from common.losses.checks import check_shape
 from common.losses.chunks import automatic_chunk, sum_over_rows
+from common.losses.structure import unit_vectors
 
 DIRECTION_EPS = 1e-12  # points nearer than this have no direction to each other
 SQUARED_DISTANCE_EPS = 1e-12
@@ -34,7 +35,8 @@ def sp_loss(student: Tensor, teacher: Tensor) -> Tensor:
     Raises:
         ValueError: if the batches differ.
 
-    torchdistill divides the rows by their L1 norm, which gives smaller values.
+    torchdistill divides the rows by their L1 norm, which gives smaller values. The row of a sample of zeros stays 0 and
+    gives no gradient, where that of the authors' code is up to 1e12.
 
     >>> import torch
     >>> sp_loss(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[1.0], [1.0]]))
@@ -43,7 +45,7 @@ def sp_loss(student: Tensor, teacher: Tensor) -> Tensor:
     [0] Tung and Mori, Similarity-Preserving Knowledge Distillation, ICCV 2019.
     """
     student, teacher = _rows(student, teacher)
-    similarity = [F.normalize(rows @ rows.T, dim=1) for rows in (student, teacher)]
+    similarity = [unit_vectors(rows @ rows.T, dim=1) for rows in (student, teacher)]
     return (similarity[1] - similarity[0]).square().mean()
 
 
@@ -70,7 +72,8 @@ def rkd_distance_loss(student: Tensor, teacher: Tensor, l2_normalize: bool = Fal
     Raises:
         ValueError: if the batches differ or hold fewer than 2 samples.
 
-    Samples that coincide count with the distance 1e-6, as in the authors' code, and give no gradient.
+    Samples that coincide count with the distance 1e-6, as in the authors' code, and give no gradient. A sample of zeros
+    has no direction to be normalised to: it stays where it is, without a gradient.
 
     >>> import torch
     >>> rkd_distance_loss(torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([[0.0], [1.0], [3.0]]))
@@ -123,7 +126,7 @@ def rkd_angle_loss(
         ValueError: if the batches differ or hold fewer than 2 samples, or the chunk size is below 1.
 
     Samples that coincide have no direction to each other: e is 0 there, as in the authors' code, and gives no
-    gradient, where theirs is up to 1e12.
+    gradient, where theirs is up to 1e12. So it is with samples of zeros that are to be normalised.
 
     >>> import torch
     >>> line = torch.tensor([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]])
@@ -160,7 +163,7 @@ def _embeddings(student: Tensor, teacher: Tensor, l2_normalize: bool) -> tuple[T
     if len(student) < 2:
         raise ValueError(f"expected at least 2 samples, for relations between them, but found {len(student)}")
     if l2_normalize:
-        student, teacher = F.normalize(student, dim=1), F.normalize(teacher, dim=1)
+        student, teacher = unit_vectors(student, dim=1), unit_vectors(teacher, dim=1)
     return student, teacher
 
 

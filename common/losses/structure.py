@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -103,7 +104,19 @@ def _pool_cells(features: Tensor, scale: float, kernel: int | None) -> Tensor:
     if kernel is not None and kernel < 1:
         raise ValueError(f"expected a kernel of at least 1 but found {kernel}")
     sides = [kernel or max(1, int(scale * side)) for side in features.shape[2:]]
-    return F.max_pool2d(features, sides, ceil_mode=True)
+    return _ContiguousGradient.apply(F.max_pool2d(features, sides, ceil_mode=True))
+
+
+class _ContiguousGradient(torch.autograd.Function):
+    """The same, with a gradient in row-major order: for a transposed one torch's max pooling copies the whole map."""
+
+    @staticmethod
+    def forward(ctx: Any, cells: Tensor) -> Tensor:
+        return cells.view_as(cells)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> Tensor:
+        return upstream.contiguous()
 
 
 def _affinity_error(student: Tensor, teacher: Tensor, all_student: Tensor, all_teacher: Tensor) -> Tensor:

@@ -256,4 +256,3 @@ def test_teacher_without_normalisation_gets_raw_values():
 
 def test_equal_normalisations_need_no_conversion():
     assert input_conversion(preprocessor([1] * 3, [2] * 3, True), preprocessor([1] * 3, [2] * 3, True)) is None
-    assert input_conversion(nn.Identity(), preprocessor([1] * 3, [2] * 3, True)) is None
