@@ -95,6 +95,13 @@ def with_label_map(name: str, stride: str | None = None) -> Callable[[Draw], Arg
     }
 
 
+def with_features(draw: Draw) -> Arguments:
+    """Dense logits with their labels, and the features behind them."""
+    batch, _, *grid = draw.shapes.dense
+    features = {name: draw.floats(batch, draw.shapes.features[1], *grid) for name in ("student", "teacher")}
+    return {**with_label_map("dense")(draw), **{f"{name}_features": value for name, value in features.items()}}
+
+
 def embeddings(names: tuple[str, ...] = ("labels",), negatives: bool = False) -> Callable[[Draw], Arguments]:
     """Embeddings with the labels of ten classes, and other samples of which they are to keep away."""
 

@@ -28,7 +28,7 @@ class Case:
         options: hyperparameters of the call, or of the module, in which a function of the arguments gives a value.
         students: arguments with gradients.
         peers: other implementations by name.
-        note: what the figures do not say.
+        note: what the figures do not say; ``{name}`` stands for one of the `Shapes`.
     """
 
     loss: str
@@ -67,7 +67,7 @@ def width(name: str) -> Callable[[Arguments], Any]:
 
 FEATURES, LOGITS = calls.pair("features"), calls.pair("logits")
 NO_PEER = "no installable peer found"
-CONVOLUTIONS = "nearly all of it is the convolutions of its learned layers"
+CONVOLUTIONS = "at full size nearly all of it is the convolutions of its learned layers"
 ADVERSARIAL = "tens of microseconds: what is above torch's line is the look at shapes and precision"
 
 CASES: tuple[Case, ...] = (
@@ -77,9 +77,7 @@ CASES: tuple[Case, ...] = (
         LOGITS,
         peers={
             "torch": of_torch(peers.kl, temperature=4.0),
-            "torchdistill": of_torchdistill(
-                "KDLoss", peers.outputs, 16.0, **peers.LOGIT_PATHS, temperature=4.0, beta=1.0
-            ),
+            "torchdistill": of_torchdistill("KDLoss", peers.outputs, **peers.LOGIT_PATHS, temperature=4.0, beta=1.0),
         },
         note="torch's line is also the one in timm's LogitDistillationTask",
     ),
@@ -92,13 +90,14 @@ CASES: tuple[Case, ...] = (
         LOGITS,
         peers={
             "torchdistill": of_torchdistill(
-                "LogitStdKDLoss", peers.outputs, 4.0, **peers.LOGIT_PATHS, temperature=2.0, beta=1.0
+                "LogitStdKDLoss", peers.outputs, **peers.LOGIT_PATHS, temperature=2.0, beta=1.0
             )
         },
     ),
     Case("wsld_loss", "logits", calls.with_labels, peers={"torch": of_torch(peers.weighted_soft_labels)}),
     Case("dkd_loss", "logits", calls.with_labels, peers={"torch": of_torch(peers.decoupled)}),
     Case("pixel_dkd_loss", "dense", calls.with_label_map("dense"), peers={"torch": of_torch(peers.pixel_decoupled)}),
+    Case("fdwa_dkd_loss", "dense", calls.with_features, note=NO_PEER),
     Case("nkd_loss", "logits", calls.with_labels, peers={"torch": of_torch(peers.normalised)}),
     Case(
         "USKDLoss",
@@ -124,7 +123,7 @@ CASES: tuple[Case, ...] = (
         peers={"torch": of_torch(peers.mutual_kl)},
         note="three peers",
     ),
-    Case("ld_loss", "bins", calls.pair("bins"), peers={"mmdet": Peer(peers.bin_kl)}),
+    Case("ld_loss", "bins", calls.pair("bins"), peers={"mmdet": peers.bin_kl}),
     Case("cwd_loss", "dense", calls.pair("dense"), peers={"torch": of_torch(peers.channel_kl)}),
     Case("cwd_loss", "features", FEATURES, peers={"torch": of_torch(peers.channel_kl)}),
     Case("bpkd_loss", "dense", calls.with_label_map("dense", "label_stride"), note="labels of four times the side"),
@@ -144,9 +143,7 @@ CASES: tuple[Case, ...] = (
         "sp_loss",
         "features",
         FEATURES,
-        peers={
-            "torchdistill": of_torchdistill("SPKDLoss", peers.outputs, None, **peers.OUTPUT_PATHS, reduction="mean")
-        },
+        peers={"torchdistill": of_torchdistill("SPKDLoss", peers.outputs, **peers.OUTPUT_PATHS, reduction="mean")},
         note="torchdistill divides by another norm",
     ),
     Case("pkd_loss", "features", FEATURES, peers={"torch": of_torch(peers.pearson)}),
@@ -161,7 +158,7 @@ CASES: tuple[Case, ...] = (
         "features",
         FEATURES,
         {"margin": lambda arguments: torch.linspace(-1, 0, arguments["teacher"].shape[1])},
-        peers={"torch": Peer(peers.partial_l2_of_module)},
+        peers={"torch": peers.partial_l2_of_module},
     ),
     Case(
         "hcl_loss",
@@ -189,7 +186,7 @@ CASES: tuple[Case, ...] = (
         "features",
         calls.mgd,
         {"channels": width("teacher")},
-        peers={"torch": Peer(peers.generated)},
+        peers={"torch": peers.generated},
         note=CONVOLUTIONS,
     ),
     Case("FGDLoss", "features", calls.boxes, {"channels": width("teacher")}, note=f"10 boxes an image; {NO_PEER}"),
@@ -199,7 +196,13 @@ CASES: tuple[Case, ...] = (
         lambda draw: {**draw.pair("features"), "masks": calls.masks(draw)},
         peers={"torch": of_torch(peers.masked_maps)},
     ),
-    Case("MasKDLoss", "features", FEATURES, {"channels": width("teacher")}, note=f"with the masks; {NO_PEER}"),
+    Case(
+        "MasKDLoss",
+        "features",
+        FEATURES,
+        {"tokens": lambda arguments: common.losses.ReceptiveTokens(arguments["teacher"].shape[1])},
+        note=f"with the masks; {NO_PEER}",
+    ),
     Case(
         "dice_diversity_loss", "features", lambda draw: {"masks": calls.masks(draw)}, students=("masks",), note=NO_PEER
     ),
@@ -222,7 +225,7 @@ CASES: tuple[Case, ...] = (
         "cirkd_minibatch_loss",
         "features",
         FEATURES,
-        note="the pairs of images kept for the backward pass, as in the authors' code, would take 17 GiB and more",
+        note="at 8x256x64x64 the pairs that the authors' code keeps for the backward pass would take 17 GiB and more",
     ),
     Case(
         "CIRKDMemory",
@@ -259,8 +262,8 @@ CASES: tuple[Case, ...] = (
             "num_samples": lambda arguments: int(arguments["contrast_index"].max()) + 1,
             "num_negatives": lambda arguments: arguments["contrast_index"].shape[1] - 1,
         },
-        peers={"torchdistill": Peer(peers.noise_contrast)},
-        note="16384 negatives out of a memory of 50000",
+        peers={"torchdistill": peers.noise_contrast},
+        note="{negatives} negatives out of a memory of {samples}",
     ),
     Case(
         "triplet_distillation_loss", "embeddings", calls.embeddings(), peers={"torch": of_torch(peers.hardest_triplets)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -84,7 +84,7 @@ def prepared(case: Case, draw: Draw) -> tuple[dict[str, Callable[[], Tensor]], l
     loss = case.built(arguments, draw.device)
     values: dict[str, Callable[[], Tensor]] = {OURS: lambda: as_scalar(loss(**arguments))}
     for name, peer in case.peers.items():
-        value = peer.make(loss, arguments)
+        value = peer(loss, arguments)
         if value is not None:
             values[name] = value
     if isinstance(loss, nn.Module):
@@ -169,7 +169,7 @@ def measure_case(case: Case, options: Options) -> dict[str, Any]:
         "shapes": _shapes(case.arguments(Draw(options.shapes))),
         "rounds": len(seconds[OURS]),
         "implementations": found,
-        "note": case.note,
+        "note": case.note.format(**asdict(options.shapes)),
     }
 
 
