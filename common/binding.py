@@ -35,15 +35,17 @@ def read_term(name: str, cfg: Mapping[str, Any], paths: Mapping[str, Mapping], t
     tensors = tensor_arguments(loss)
     # A tensor argument is bound by a name; anything else given for it is a hyperparameter (BPKD's alpha).
     roles = ("student", "teacher", "target", *teachers)
-    bound = [a for a in tensors if isinstance(cfg.get(a), str) or (cfg.get(a) is not None and a in roles)]
+    named = [a for a in tensors if isinstance(cfg.get(a), (str, Mapping)) or _names(cfg.get(a))]
+    bound = [a for a in tensors if a in named or (cfg.get(a) is not None and a in roles)]
     options = {key: value for key, value in cfg.items() if key not in TERM_KEYS and key not in bound}
     sources = {a: _read_source(name, a, cfg[a], paths, teachers) for a in bound}
     made = make_loss(loss, options, name)
     missing = [argument for argument in required_arguments(made) if argument not in sources]
     if missing:
+        known = ", ".join(sorted({tap for taps in paths.values() for tap in taps}))
         raise ConfigError(
-            f"loss {name!r} ({cfg['type']}) needs {missing[0]}=; name one of the taps "
-            f"({', '.join(sorted({t for p in paths.values() for t in p}))}) or a ground truth such as 'gt_sem_seg'"
+            f"loss {name!r} ({cfg['type']}) needs {missing[0]}=; name one of the taps ({known}) or a ground truth "
+            "such as 'gt_sem_seg' or 'gt_label'"
         )
     return TermSpec(
         name=name,
@@ -56,9 +58,18 @@ def read_term(name: str, cfg: Mapping[str, Any], paths: Mapping[str, Mapping], t
     )
 
 
+def _names(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and any(isinstance(each, str) for each in value)
+
+
 def _read_source(loss: str, argument: str, value: Any, paths: Mapping[str, Mapping], teachers: list[str]) -> Source:
     if not isinstance(value, str):
-        raise ConfigError(f"loss {loss!r}: expected {argument}= to name a tap or ground truth but found {value!r}")
+        raise ConfigError(f"loss {loss!r}: expected {argument}= to name one tap or ground truth but found {value!r}")
+    first, _, rest = value.partition(".")
+    if rest and first == GROUND_TRUTH:
+        return Source(GROUND_TRUTH, rest)
+    if rest and first.startswith("gt_") and first not in paths:  # gt_instances.bboxes
+        return Source(GROUND_TRUTH, value)
     owner, dot, tap = value.rpartition(".")
     if not dot:
         owner = argument if argument in (STUDENT, *teachers) else ""
@@ -71,9 +82,7 @@ def _read_source(loss: str, argument: str, value: Any, paths: Mapping[str, Mappi
             if not value.startswith("gt"):
                 hint = did_you_mean(value, known)
                 raise ConfigError(f"loss {loss!r}: {argument}={value!r} is neither a tap nor a gt_ name{hint}")
-            owner = GROUND_TRUTH
-    if owner == GROUND_TRUTH:
-        return Source(owner, tap)
+            return Source(GROUND_TRUTH, value)
     if owner not in paths:
         raise ConfigError(f"loss {loss!r}: no model {owner!r} in {argument}={value!r}{did_you_mean(owner, paths)}")
     if tap not in paths[owner]:

@@ -43,7 +43,8 @@ class Distiller(BaseModel):
             (file or URL; None only for tests, where a random teacher is meant), ``mode`` and ``dtype`` as in
             `common.teacher.FrozenTeacher`, ``trust`` as in `common.checkpoint.read_checkpoint`, ``cache``: a folder
             where its outputs for the training data are stored, so that it runs only once (`common.cache`; the data
-            must not be augmented); or with ``ema`` alone, a momentum: the running mean of the student's own weights
+            must not be augmented); or with ``ema`` alone, a momentum for a step of the optimiser: the running mean of
+            the student's own weights
             (`common.teacher.EMATeacher`).
         peers: name -> dict with ``model`` (a model config): networks that are trained beside the student, with their
             own losses and in the same optimiser (mutual learning), and dropped after it.
@@ -90,7 +91,7 @@ class Distiller(BaseModel):
                     self._store_outputs(name, cfg["cache"], used_paths(specs, name, paths[name]))
             self.terms = DistillationTerms(specs)
             self._taps = self._attach(specs, paths)
-            self._build_adapters(example)
+            self._build_adapters(example, {STUDENT: student_model, **others})
         self.register_state_dict_post_hook(_bare_keys)
         self.register_load_state_dict_pre_hook(_own_keys)
 
@@ -114,7 +115,7 @@ class Distiller(BaseModel):
                 taps[owner] = Taps(self.student if owner == STUDENT else self.peers[owner], flat, owner)
         return taps
 
-    def _build_adapters(self, example: dict | None) -> None:
+    def _build_adapters(self, example: dict | None, models: Mapping[str, nn.Module]) -> None:
         batch = {"inputs": torch.zeros(2, 3, 64, 64), "data_samples": None}
         if example is not None:
             batch = EXAMPLES.build({**example, "model": self.student})
@@ -122,7 +123,7 @@ class Distiller(BaseModel):
             _, values = self._run(batch["inputs"], batch["data_samples"], step=None)
         if batch["data_samples"] is None:
             values[GROUND_TRUTH] = {name: _Unknown() for name in _ground_truth_names(self.terms)}
-        self.terms.build(values)
+        self.terms.build(values, models)
 
     def forward(self, inputs: Tensor, data_samples: Sequence | None = None, mode: str = "tensor") -> Any:
         """The student's forward; in mode ``'loss'`` its own losses and the distillation losses in one dict."""

@@ -30,13 +30,13 @@ def provenance() -> dict[str, object]:
     """Where a result comes from.
 
     Returns:
-        ``commit`` and ``dirty`` (None where git can't tell), ``versions``, ``hardware``, ``command`` and
+        ``commit`` and ``dirty`` (whether a tracked file outside of ``results`` was changed; both None where git can't
+        tell), ``versions``, ``hardware``, ``command`` and
         ``date`` (UTC).
     """
-    status = _git("status", "--porcelain")
     return {
         "commit": _git("rev-parse", "HEAD"),
-        "dirty": None if status is None else bool(status),
+        "dirty": _is_dirty(),
         "versions": {
             "python": platform.python_version(),
             **{name: _version(name) for name in ("torch", "mmengine", "mmcv", "mmseg")},
@@ -48,8 +48,13 @@ def provenance() -> dict[str, object]:
 
 
 def commit() -> str:
-    """The commit of this project's checkout, with ``-dirty`` if it has changes; empty outside of one."""
-    return _git("describe", "--always", "--abbrev=40", "--exclude=*", "--dirty") or ""
+    """The commit of this project's checkout, with ``-dirty`` as in `provenance`; empty outside of one."""
+    return f"{_git('rev-parse', 'HEAD') or ''}{'-dirty' if _is_dirty() else ''}"
+
+
+def _is_dirty() -> bool | None:
+    status = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)results")
+    return None if status is None else bool(status)
 
 
 def _git(*arguments: str) -> str | None:

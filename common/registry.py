@@ -39,10 +39,15 @@ def make_loss(loss: Callable, options: Mapping[str, Any], name: str) -> Callable
     """A loss with its hyperparameters set: a module instance, or a partial of a function.
 
     Raises:
-        ConfigError: for a hyperparameter that the loss does not have.
+        ConfigError: for a hyperparameter that the loss does not have, or whose value it refuses.
     """
     parameters = inspect.signature(loss).parameters
     for key in options:
         if key not in parameters:
             raise ConfigError(f"loss {name!r} ({loss.__name__}): unknown key {key!r}{did_you_mean(key, parameters)}")
-    return loss(**options) if inspect.isclass(loss) else functools.partial(loss, **options)
+    if not inspect.isclass(loss):
+        return functools.partial(loss, **options)
+    try:
+        return loss(**options)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ConfigError(f"loss {name!r} ({loss.__name__}): {error}") from error

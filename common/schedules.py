@@ -8,7 +8,13 @@ from dataclasses import dataclass
 
 from common.errors import ConfigError, did_you_mean
 
-KINDS = ("constant", "linear_warmup", "exp_warmup", "cosine", "stop_after")
+KEYS = {
+    "constant": ("value",),
+    "linear_warmup": ("value", "steps", "begin"),
+    "exp_warmup": ("value", "steps", "begin"),
+    "cosine": ("value", "steps", "begin", "end"),
+    "stop_after": ("value", "steps"),
+}
 
 
 @dataclass(frozen=True)
@@ -68,13 +74,15 @@ def build_weight(spec: float | Mapping, name: str = "") -> WeightSchedule:
         raise ConfigError(f"loss {name!r}: expected weight to be a number or a dict but found {spec!r}")
     spec = dict(spec)
     kind = spec.pop("type", None)
-    if kind not in KINDS:
-        hint = did_you_mean(str(kind), KINDS)
-        raise ConfigError(f"loss {name!r}: expected weight type {', '.join(KINDS)} but found {kind!r}{hint}")
-    known = {"value", "steps", "begin", "end"}
-    for key in spec:
+    if kind not in KEYS:
+        hint = did_you_mean(str(kind), KEYS)
+        raise ConfigError(f"loss {name!r}: expected weight type {', '.join(KEYS)} but found {kind!r}{hint}")
+    known = KEYS[kind]
+    for key, value in spec.items():
         if key not in known:
-            raise ConfigError(f"loss {name!r}: unknown weight key {key!r}{did_you_mean(key, known)}")
+            raise ConfigError(f"loss {name!r}: unknown key {key!r} of weight {kind!r}{did_you_mean(key, known)}")
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ConfigError(f"loss {name!r}: expected weight {key} to be a number but found {value!r}")
     if "value" not in spec:
         raise ConfigError(f"loss {name!r}: weight of type {kind!r} needs value=")
     if kind != "constant" and spec.get("steps", 0) <= 0:

@@ -1,27 +1,19 @@
-"""Comparison tables: rows of configs over seeds, run where missing, kept as JSON, shown beside the paper's."""
+"""Comparison tables: rows of configs over seeds, and what was measured beside what a paper says."""
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from common.atomic import atomic_write
 from common.config import read_config
-from common.errors import ConfigError, UserError, did_you_mean
+from common.errors import ConfigError, did_you_mean
 from common.provenance import PROJECT_ROOT
 from common.report import Table, mean_and_spread, verdict
-from common.run_progress import RunProgress
-from common.training import newest_checkpoint
 
 ROW_KEYS = ("name", "config", "seeds", "teachers", "paper", "note")
 TABLE_KEYS = (
@@ -37,10 +29,6 @@ TABLE_KEYS = (
     "options",
     "lower_is_better",
 )
-
-
-class RunFailedError(UserError):
-    """A training or evaluation that a table needs did not end well."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +121,13 @@ def load_table(path: str | Path) -> ComparisonTable:
     for key in ("metrics", "options", "lower_is_better"):
         given[key] = tuple(given.get(key, ()))
     table = ComparisonTable(key=path.stem, rows=tuple(rows), **given)
-    for name in [table.baseline, *(teacher for row in rows for teacher in row.teachers.values())]:
-        table.row(name)
+    table.row(table.baseline)
+    for row in rows:
+        for name in row.teachers.values():
+            if not table.row(name).seeds:
+                raise ConfigError(
+                    f"table {table.key}: row {row.name!r} expects a teacher with a config and seeds but found {name!r}"
+                )
     return table
 
 
@@ -144,151 +137,20 @@ def _known_keys(described: Mapping[str, Any], known: Sequence[str], path: Path) 
             raise ConfigError(f"unknown key {key!r} in {path.name}{did_you_mean(key, known)}")
 
 
-def slug(name: str) -> str:
-    """A row's name as a folder name."""
-    return "".join(letter if letter.isalnum() else "_" for letter in name.lower()).strip("_")
-
-
-class Reproduction:
-    """Runs what a table lacks and keeps one JSON per cell in ``results/TABLE``.
-
-    Args:
-        table: what to run.
-        work_dir: holds the runs' checkpoints and logs.
-        results: holds the results.
-        data_root: replaces the table's.
-        device: ``'cpu'`` or ``'cuda'``; None chooses.
-    """
-
-    def __init__(
-        self,
-        table: ComparisonTable,
-        work_dir: str | Path = "work_dirs",
-        results: str | Path = "results",
-        data_root: str | None = None,
-        device: str | None = None,
-    ):
-        self.table = table
-        self.work_dir = Path(work_dir) / table.key
-        self.results = Path(results) / table.key
-        self.data_root = data_root or table.data_root
-        self.device = device
-        self._threads: int | None = None
-
-    def result_path(self, row: Row, seed: int) -> Path:
-        """Where a cell's result lies."""
-        return self.results / f"{slug(row.name)}_seed{seed}.json"
-
-    def run_dir(self, row: Row, seed: int) -> Path:
-        """Where a cell's run lies."""
-        return self.work_dir / f"{slug(row.name)}_seed{seed}"
-
-    def cells(self) -> list[tuple[Row, int]]:
-        """All cells, teachers before the rows that need them."""
-        taught = {name for row in self.table.rows for name in row.teachers.values()}
-        ordered = sorted(self.table.rows, key=lambda row: row.name not in taught)
-        return [(row, seed) for row in ordered for seed in row.seeds]
-
-    def missing(self) -> list[tuple[Row, int]]:
-        """Cells without a result."""
-        return [(row, seed) for row, seed in self.cells() if not self.result_path(row, seed).is_file()]
-
-    def run(self, row: Row, seed: int) -> dict[str, Any]:
-        """Train (or resume) one cell, evaluate its last checkpoint and store the result.
-
-        Raises:
-            RunFailedError: with the end of the log, if either fails.
-        """
-        folder = self.run_dir(row, seed)
-        options = [*self.table.options, *self._teacher_options(row)]
-        command = [str(PROJECT_ROOT / "tools" / "train.py"), row.config, "--seed", str(seed), "--work-dir", str(folder)]
-        self._call([*command, "--resume", *self._data(), *self._options(options)], folder / "train.log")
-        checkpoint = newest_checkpoint(folder)
-        command = [str(PROJECT_ROOT / "tools" / "test.py"), row.config, str(checkpoint), "--split", self.table.split]
-        device = ["--device", self.device] if self.device else []
-        scored = folder / "scores.json"
-        options = self._options(self.table.options)
-        self._call([*command, "--out", str(scored), *self._data(), *device, *options], folder / "test.log")
-        result = {"table": self.table.key, "row": row.name, "seed": seed, **json.loads(scored.read_text())}
-        with atomic_write(self.result_path(row, seed), "w") as file:
-            file.write(json.dumps(result, indent=1) + "\n")
-        return result
-
-    def run_missing(self, jobs: int = 1) -> None:
-        """Run the cells without a result, teachers first, ``jobs`` at a time, under a progress bar."""
-        taught = {name for row in self.table.rows for name in row.teachers.values()}
-        missing = self.missing()
-        teachers = [cell for cell in missing if cell[0].name in taught]
-        for stage in (teachers, [cell for cell in missing if cell not in teachers]):
-            if not stage:
-                continue
-            label = ", ".join(dict.fromkeys(row.name for row, _ in stage))
-            self._threads = max((os.cpu_count() or 1) // max(jobs, 1), 1)
-            with RunProgress(label, len(stage)) as progress, ThreadPoolExecutor(max(jobs, 1)) as pool:
-                runs = [pool.submit(self._run_shown, progress, row, seed) for row, seed in stage]
-                try:
-                    for done in as_completed(runs):
-                        done.result()
-                except BaseException:
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    raise
-
-    def _run_shown(self, progress: RunProgress, row: Row, seed: int) -> None:
-        with progress.run(f"{row.name}, seed {seed}", self.run_dir(row, seed) / "train.log"):
-            self.run(row, seed)
-
-    def _data(self) -> list[str]:
-        return ["--data-root", str(self.data_root)] if self.data_root else []
-
-    def _options(self, options: Sequence[str]) -> list[str]:
-        return ["--cfg-options", *options] if options else []
-
-    def _teacher_options(self, row: Row) -> list[str]:
-        options = []
-        for name, source in row.teachers.items():
-            teacher = self.table.row(source)
-            checkpoint = newest_checkpoint(self.run_dir(teacher, teacher.seeds[0]))
-            if checkpoint is None:
-                raise RunFailedError(
-                    f"row {row.name!r} needs the checkpoint of row {source!r} in "
-                    f"{self.run_dir(teacher, teacher.seeds[0])}, and there is none; delete its result to run it again"
-                )
-            options.append(f"model.teachers.{name}.checkpoint={checkpoint}")
-        return options
-
-    def _call(self, command: list[str], log: Path) -> None:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        paths = os.pathsep.join([str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")])
-        environment = {**os.environ, "PYTHONPATH": paths}
-        if self._threads is not None:  # runs side by side that all take every core slow each other down
-            environment.setdefault("OMP_NUM_THREADS", str(self._threads))
-        with open(log, "a", encoding="utf-8") as file:
-            done = subprocess.run([sys.executable, *command], stdout=file, stderr=subprocess.STDOUT, env=environment)
-        if done.returncode:
-            tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-6:])
-            raise RunFailedError(f"{' '.join(command)} ended with status {done.returncode}; the end of {log}:\n{tail}")
-
-    def measured(self) -> dict[str, list[dict[str, Any]]]:
-        """Row name -> its stored results, one per seed."""
-        found: dict[str, list[dict[str, Any]]] = {}
-        for row, seed in self.cells():
-            path = self.result_path(row, seed)
-            if path.is_file():
-                found.setdefault(row.name, []).append(json.loads(path.read_text()))
-        return found
-
-    def report(self) -> list[Table]:
-        """The comparison, and the gains over the baseline with what may be said of them."""
-        return comparison(self.table, self.measured())
-
-
-def comparison(table: ComparisonTable, measured: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Table]:
+def comparison(
+    table: ComparisonTable, measured: Mapping[str, Sequence[Mapping[str, Any]]], changed: Container[str] = ()
+) -> list[Table]:
     """Tables of paper against measured, and of gains over the baseline row.
 
     Args:
         table: the description.
         measured: row name -> results with ``scores``.
+        changed: names of rows to mark, since their results are of another config than today's.
     """
+
+    def marked(name: str) -> str:
+        return f"{name} (config changed since)" if name in changed else name
+
     for results in measured.values():
         for metric in table.metrics:
             if metric not in results[0]["scores"]:
@@ -300,12 +162,13 @@ def comparison(table: ComparisonTable, measured: Mapping[str, Sequence[Mapping[s
         values = {metric: [r["scores"][metric] for r in measured.get(row.name, ())] for metric in table.metrics}
         shown = [mean_and_spread(values[metric]) for metric in table.metrics]
         quoted = [f"{row.paper[m]:.2f}" if m in row.paper else "-" for m in papers]
-        rows.append([row.name, *quoted, *shown, str(len(values[table.metrics[0]]))])
+        rows.append([marked(row.name), *quoted, *shown, str(len(values[table.metrics[0]]))])
     columns = ["", *(f"{metric} (paper)" for metric in papers), *table.metrics, "seeds"]
     tables = [Table(f"{table.title}: {table.protocol}", columns, rows)]
     gains = _gains(table, measured)
     if gains:
-        title = f"Against {table.baseline}, difference of means (a gain within the seeds' spread is no gain)"
+        gains = [[marked(name), *cells] for name, *cells in gains]
+        title = f"Against {marked(table.baseline)}, difference of means (a gain within the seeds' spread is no gain)"
         tables.append(Table(title, ["", *table.metrics], gains))
     return tables
 

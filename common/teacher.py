@@ -89,10 +89,20 @@ class EMATeacher(FrozenTeacher):
         super().__init__(copy.deepcopy(student), name)
         self.momentum = momentum
         self.updates = 0
+        self._versions: list[int] = []
 
     @torch.no_grad()
     def update(self, student: nn.Module) -> None:
-        """Move the mean towards the student's weights; buffers (batch norm's statistics) are copied."""
+        """Move the mean towards the student's weights; buffers (batch norm's statistics) are copied.
+
+        It does nothing while gradients are accumulated, so that the momentum is that of a step of the optimiser: where
+        the student has gradients, and no weight was changed since the last update.
+        """
+        parameters = list(student.parameters())
+        versions = [parameter._version for parameter in parameters]
+        if versions == self._versions and any(parameter.grad is not None for parameter in parameters):
+            return
+        self._versions = versions
         keep = min(self.momentum, 1 - 1 / (self.updates + 1))
         means = dict(self.model.named_parameters())
         for name, parameter in student.named_parameters():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.model import BaseDataPreprocessor
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor, nn
 
@@ -40,8 +41,9 @@ def build_teacher(name: str, cfg: Mapping[str, Any], student: nn.Module | None =
     model_cfg = cfg.get("model")
     if model_cfg is None:
         model_cfg = teacher_model_config(name, cfg)
-    model = MODELS.build(without_pretrained(model_cfg))
-    if cfg.get("checkpoint") is not None:
+    covered = cfg.get("checkpoint") is not None
+    model = MODELS.build(without_pretrained(model_cfg) if covered else model_cfg)
+    if covered:
         path = cfg["checkpoint"]
         if cfg.get("config") and "://" not in str(path) and not Path(path).is_file():
             raise CheckpointError(
@@ -52,7 +54,11 @@ def build_teacher(name: str, cfg: Mapping[str, Any], student: nn.Module | None =
         state = state_dict_of(read_checkpoint(path, cfg.get("trust", False)), model.state_dict())
         load_strictly(model, state, f"checkpoint {cfg['checkpoint']} of teacher {name!r}")
     elif "checkpoint" not in cfg:
-        raise ConfigError(f"teacher {name!r} has no checkpoint; name one (checkpoint=None means: keep it random)")
+        raise ConfigError(
+            f"teacher {name!r} has no checkpoint; name one (checkpoint=None: it keeps what its model starts with)"
+        )
+    elif hasattr(model, "init_weights"):
+        model.init_weights()  # the engine would, but sees no teacher
     dtype = cfg.get("dtype")
     if dtype not in (None, *DTYPES):
         hint = did_you_mean(str(dtype), DTYPES)
@@ -73,12 +79,16 @@ def teacher_model_config(name: str, cfg: Mapping[str, Any]) -> dict:
 
 
 def without_pretrained(model_cfg: Any) -> Any:
-    """A copy of a model config that fetches nothing: ``pretrained`` and ``Pretrained`` init_cfgs are None."""
+    """A copy of a model config that fetches nothing.
+
+    ``pretrained``, ``weights`` that are a name and ``Pretrained`` init_cfgs become None.
+    """
     if isinstance(model_cfg, Mapping):
         if _is_pretrained(model_cfg):
             return None
-        kept = {k: None if k == "pretrained" else without_pretrained(v) for k, v in model_cfg.items()}
-        return type(model_cfg)(kept)
+        return type(model_cfg)(
+            {k: None if _names_weights(k, v) else without_pretrained(v) for k, v in model_cfg.items()}
+        )
     if isinstance(model_cfg, (list, tuple)):
         return type(model_cfg)(without_pretrained(item) for item in model_cfg if not _is_pretrained(item))
     return model_cfg
@@ -88,14 +98,27 @@ def _is_pretrained(cfg: Any) -> bool:
     return isinstance(cfg, Mapping) and cfg.get("type") == "Pretrained"
 
 
+def _names_weights(key: str, value: Any) -> bool:
+    return key == "pretrained" or (key == "weights" and isinstance(value, str))
+
+
 def input_conversion(student: nn.Module, teacher: nn.Module) -> Callable[[Tensor], Tensor] | None:
     """What turns the student's preprocessed images into the teacher's; None where they are the same.
 
-    Both are image preprocessors of the engine with ``mean`` and ``std`` (``(C, 1, 1)``; 0 and 1 where they do not
-    normalise) and a channel order; of other ones nothing is known, and the input goes through as it is.
+    Known are image preprocessors of the engine, with ``mean`` and ``std`` (``(C, 1, 1)``; 0 and 1 where they do not
+    normalise) and a channel order, and those that leave values as they are. Two of one other kind are taken to agree.
+
+    Raises:
+        ConfigError: for a preprocessor of which nothing is known beside one of another kind.
     """
-    if not all(hasattr(preprocessor, "_enable_normalize") for preprocessor in (student, teacher)):
-        return None
+    if not all(map(_is_known, (student, teacher))):
+        if type(student) is type(teacher):
+            return None
+        raise ConfigError(
+            "expected a student's and a teacher's data_preprocessor of one kind, or ones that normalise as the "
+            f"engine's ImgDataPreprocessor, but found {type(student).__name__} and {type(teacher).__name__}; give both "
+            "models the same data_preprocessor"
+        )
     own_mean, own_std, own_flip = _normalisation(student)
     mean, std, flip = _normalisation(teacher)
     turn = own_flip != flip
@@ -110,8 +133,12 @@ def input_conversion(student: nn.Module, teacher: nn.Module) -> Callable[[Tensor
     return convert
 
 
+def _is_known(preprocessor: nn.Module) -> bool:
+    return type(preprocessor) is BaseDataPreprocessor or hasattr(preprocessor, "_enable_normalize")
+
+
 def _normalisation(preprocessor: nn.Module) -> tuple[Tensor, Tensor, bool]:
-    flip = preprocessor._channel_conversion
-    if not preprocessor._enable_normalize:
-        return torch.zeros(3, 1, 1), torch.ones(3, 1, 1), flip
+    flip = getattr(preprocessor, "_channel_conversion", False)
+    if not getattr(preprocessor, "_enable_normalize", False):
+        return torch.zeros(1, 1, 1), torch.ones(1, 1, 1), flip
     return preprocessor.mean.detach().cpu(), preprocessor.std.detach().cpu(), flip

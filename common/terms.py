@@ -16,6 +16,7 @@ from common.adapters import build_adapter, describe_adapter, resize_to_student
 from common.errors import ConfigError, UserError, did_you_mean
 from common.losses.base import ShapedLoss, is_tensor_argument
 from common.schedules import WeightSchedule, build_weight
+from common.taps import find_module
 
 STUDENT = "student"
 GROUND_TRUTH = "gt"
@@ -27,10 +28,14 @@ class NonFiniteLossError(UserError):
 
 @dataclass(frozen=True)
 class Source:
-    """Where a loss argument comes from: ``student``, a teacher's name or ``gt``, and the tap or key there."""
+    """Where a loss argument comes from: ``student``, a teacher's name or ``gt``, and the tap or key there.
+
+    An optional one is left out where there is no such key.
+    """
 
     model: str
     name: str
+    optional: bool = False
 
     def __str__(self) -> str:
         return f"{self.model}.{self.name}"
@@ -145,8 +150,17 @@ class LossTerm(nn.Module):
         """Whether teacher maps are brought to the student's grid, after asking the loss."""
         return self._declared("resize", True) if self.spec.resize is None else self.spec.resize
 
-    def build(self, values: Mapping[str, Mapping[str, Any]]) -> None:
-        """Build adapters and the loss's own layers from example values; note the rows of the start-up table."""
+    def build(self, values: Mapping[str, Mapping[str, Any]], models: Mapping[str, nn.Module] | None = None) -> None:
+        """Build adapters and the loss's own layers from example values; note the rows of the start-up table.
+
+        Args:
+            values: model name -> tap name -> tensor.
+            models: the networks by name. A loss with ``teacher_paths`` is shown the modules at these paths of its
+                teacher, as ``read_teacher(modules)``.
+
+        Raises:
+            ConfigError: naming the loss, for shapes or modules that do not fit it.
+        """
         arguments = self._arguments(values)
         student = _levels(arguments.get(self._student_argument))
         teacher = _levels(arguments[self._teacher_arguments[0]]) if self._teacher_arguments else []
@@ -161,15 +175,36 @@ class LossTerm(nn.Module):
                 for s, t in zip(student, teacher, strict=True)
             ]
             self.adapter = adapters[0] if len(adapters) == 1 else nn.ModuleList(adapters)
-        if isinstance(self.loss, ShapedLoss):
-            self._build_loss(arguments)
+        try:
+            self._show_teacher(models or {})
+            if isinstance(self.loss, ShapedLoss):
+                self._build_loss(arguments)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"loss {self.spec.name!r} ({self._shown(arguments)}): {error}") from error
         self._built = True
         self._describe(arguments)
+        if all(_known(value) for value in arguments.values()):
+            self._rehearse(values)
+
+    def _rehearse(self, values: Mapping[str, Mapping[str, Any]]) -> None:
+        """Compute the loss once, so that a mistake shows now and not when a schedule first wants it."""
+        kept = {name: buffer.clone() for name, buffer in self.named_buffers()}
+        with torch.no_grad(), torch.random.fork_rng():
+            self(values, step=0)
+        for name, buffer in self.named_buffers():
+            buffer.copy_(kept[name])
+
+    def _show_teacher(self, models: Mapping[str, nn.Module]) -> None:
+        paths = getattr(self.loss, "teacher_paths", ())
+        if paths and self._teacher_arguments:
+            teacher = models[self.spec.sources[self._teacher_arguments[0]].model]
+            self.loss.read_teacher([find_module(teacher, path) for path in paths])
 
     def _build_loss(self, arguments: dict[str, Any]) -> None:
         adapted = self._adapted(dict(arguments))
         shapes = {a: _shapes(adapted[a]) for a in self._levelled}
-        count = len(self._levels_of(arguments))
+        lists = self._levels_of(adapted)
+        count = len(lists[0]) if lists else 0
         if self.loss.levels == "all" or not count:
             self.loss.build(**shapes)
             return
@@ -180,7 +215,7 @@ class LossTerm(nn.Module):
     def _describe(self, arguments: Mapping[str, Any]) -> None:
         label = loss_label(self.spec.loss)
         self.rows = []
-        for position, (argument, source) in enumerate(self.spec.sources.items()):
+        for position, (argument, source) in enumerate(self._bound(arguments)):
             shapes = ", ".join(_shape(value) for value in _levels(arguments[argument]))
             adapter = describe_adapter(self.adapter) if argument == self._student_argument else "-"
             ends = (label, str(self.spec.weight)) if position == 0 else ("", "")
@@ -191,6 +226,11 @@ class LossTerm(nn.Module):
         for argument, source in self.spec.sources.items():
             offered = values.get(source.model, {})
             if source.name not in offered:
+                if source.optional:
+                    continue
+                if source == Source(GROUND_TRUTH, argument):
+                    given = "target=y" if argument == "target" else f"targets=dict({argument}=…)"
+                    raise ConfigError(f"loss {self.spec.name!r} needs {argument}; give it to the call: (x, {given})")
                 raise ConfigError(
                     f"loss {self.spec.name!r}: {argument}={str(source)!r} is not there; {source.model} offers "
                     f"{', '.join(offered) or 'nothing'}{did_you_mean(source.name, offered)}"
@@ -215,15 +255,16 @@ class LossTerm(nn.Module):
         else:
             each = []
             for level in range(len(lists[0])):
-                at_level = {a: v[level] if isinstance(v, list) else v for a, v in arguments.items()}
+                levelled = {a: v[level] for a, v in arguments.items() if a in self._levelled and isinstance(v, list)}
+                at_level = {**arguments, **levelled}
                 each.append(self._call(self._function(level), at_level))
             parts = {key: sum(part[key] for part in each) for key in each[0]}
         weights = {f"loss_{self.spec.name}_{part}": each(step) for part, each in self.spec.parts.items()}
         unknown = sorted(weights.keys() - parts.keys())
         if unknown:
-            names = [key.removeprefix(f"loss_{self.spec.name}_") for key in parts]
-            part = unknown[0].removeprefix(f"loss_{self.spec.name}_")
-            raise ConfigError(f"loss {self.spec.name!r} has no part {part!r}; it has {', '.join(names)}")
+            stem = f"loss_{self.spec.name}_"
+            names = ", ".join(key.removeprefix(stem) for key in parts if key.startswith(stem)) or "none, but one value"
+            raise ConfigError(f"loss {self.spec.name!r} has no part {unknown[0].removeprefix(stem)!r}; it has {names}")
         return {key: weight * weights.get(key, 1.0) * value for key, value in parts.items()}
 
     def _function(self, level: int = 0) -> Callable:
@@ -242,8 +283,11 @@ class LossTerm(nn.Module):
         student = [a(s) if isinstance(s, Tensor) else s for a, s in zip(adapters, student, strict=True)]
         for argument in self._teacher_arguments:
             given = arguments[argument]
-            if len(_levels(given)) == len(student):
-                fitted = [self._fit(t, s) for t, s in zip(_levels(given), student, strict=True)]
+            partner = argument.replace("teacher", STUDENT)  # teacher_features go with student_features
+            own = partner not in (argument, self._student_argument)
+            beside = (own and _levels(arguments.get(partner))) or student
+            if len(_levels(given)) == len(beside):
+                fitted = [self._fit(t, s) for t, s in zip(_levels(given), beside, strict=True)]
                 arguments[argument] = fitted if isinstance(given, list) else fitted[0]
         if student:
             listed = isinstance(arguments[self._student_argument], list)
@@ -253,7 +297,7 @@ class LossTerm(nn.Module):
     def _call(self, loss: Callable, arguments: dict[str, Any]) -> dict[str, Tensor]:
         try:
             result = loss(**arguments)
-        except (ValueError, RuntimeError) as error:
+        except (TypeError, ValueError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and not self._shapes_differ(arguments):
                 raise
             raise ConfigError(f"loss {self.spec.name!r} ({self._shown(arguments)}): {error}") from error
@@ -283,7 +327,15 @@ class LossTerm(nn.Module):
         return len({arguments[a].shape for a in models}) > 1
 
     def _shown(self, arguments: Mapping[str, Any]) -> str:
-        return ", ".join(f"{a}={s} {_shape(arguments[a])}" for a, s in self.spec.sources.items())
+        return ", ".join(f"{a}={s} {_shape(arguments[a])}" for a, s in self._bound(arguments))
+
+    def _bound(self, arguments: Mapping[str, Any]) -> list[tuple[str, Source]]:
+        return [(argument, source) for argument, source in self.spec.sources.items() if argument in arguments]
+
+
+def _known(value: Any) -> bool:
+    """Whether an example's value is one, and not a stand-in for what the example lacks."""
+    return all(isinstance(each, Tensor) for each in _levels(value))
 
 
 def _levels(value: Any) -> list:
@@ -304,10 +356,10 @@ class DistillationTerms(nn.ModuleDict):
     def __init__(self, specs: Iterable[TermSpec] = ()):
         super().__init__({spec.name: LossTerm(spec) for spec in specs})
 
-    def build(self, values: Mapping[str, Mapping[str, Any]]) -> None:
-        """Build every adapter from example values (model name -> tap name -> tensor)."""
+    def build(self, values: Mapping[str, Mapping[str, Any]], models: Mapping[str, nn.Module] | None = None) -> None:
+        """Build every term; see `LossTerm.build`."""
         for term in self.values():
-            term.build(values)
+            term.build(values, models)
 
     def active(self, step: int) -> list[LossTerm]:
         """Terms whose weight at ``step`` is not 0."""

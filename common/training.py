@@ -6,7 +6,8 @@ import inspect
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -28,11 +29,20 @@ from common.checkpoint import load_strictly, read_checkpoint
 from common.distiller import Distiller
 from common.errors import CheckpointError, ConfigError, did_you_mean
 from common.hooks import ProgressHook
-from common.teacher_config import without_pretrained
+from common.teacher_config import teacher_model_config, without_pretrained
 from common.terms import TABLE_COLUMNS
 
-# What constructors raise at keys, types and values that they do not know.
-_CONFIG_ERRORS = (TypeError, KeyError, ValueError, AttributeError, AssertionError, ImportError, FileNotFoundError)
+# What constructors raise at keys, types and values that they do not know, and networks at inputs that they do not take.
+_CONFIG_ERRORS = (
+    TypeError,
+    KeyError,
+    ValueError,
+    AttributeError,
+    AssertionError,
+    ImportError,
+    FileNotFoundError,
+    RuntimeError,
+)
 
 
 def set_data_root(cfg: Any, root: str) -> None:
@@ -58,8 +68,11 @@ def _set_data_root(cfg: Any, root: str) -> int:
 
 
 def forget_pretrained(cfg: Config) -> None:
-    """Let the networks of a config start at random instead of fetching ImageNet weights."""
+    """Let the networks of a config, teachers without a checkpoint too, start at random instead of fetching weights."""
     cfg.model = without_pretrained(cfg.model)
+    for name, teacher in (cfg.model.get("teachers") or {}).items():
+        if teacher.get("config") and not teacher.get("model") and teacher.get("checkpoint") is None:
+            teacher["model"] = without_pretrained(teacher_model_config(name, teacher))
 
 
 def use_mixed_precision(cfg: Config) -> None:
@@ -95,23 +108,45 @@ class ConciseRunner(Runner):
         return logger
 
 
+@contextmanager
+def config_errors(what: str, cfg: Config) -> Iterator[None]:
+    """Turn what constructors raise about a config within the block into one message.
+
+    Raises:
+        ConfigError: "``what`` of FILE cannot be built", and why.
+        CheckpointError: for published weights that cannot be fetched.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except URLError as error:
+        raise _not_fetched(cfg, error) from error
+    except _CONFIG_ERRORS as error:
+        raise ConfigError(f"{what} of {cfg.filename} cannot be built: {' '.join(str(error).split())}") from error
+
+
 def build_runner(cfg: Config) -> Runner:
     """Build the engine's runner, and turn what its constructors raise about a config into one message.
 
     Raises:
-        ConfigError: for a key that some part of the run does not know, or a part that can't be built.
+        UserError: as `config_errors`, for a key that some part of the run does not know, or a part that can't be built.
     """
     init_default_scope(cfg.get("default_scope", "mmengine"))
     _join_processes(cfg)
-    try:
+    with config_errors("the run", cfg):
         runner = ConciseRunner.from_cfg(cfg)
         if cfg.get("train_cfg") is not None:
             _check_names(runner)
             _build_parts(runner)
-    except _CONFIG_ERRORS as error:
-        message = " ".join(str(error).split())
-        raise ConfigError(f"the run of {cfg.filename} cannot be built: {message}") from error
     return runner
+
+
+def _not_fetched(cfg: Config, error: URLError) -> CheckpointError:
+    return CheckpointError(
+        f"cannot fetch the pretrained weights that {cfg.filename} names: {error.reason}; start at random "
+        f"(--no-pretrained), or name a file (pretrained, or a teacher's checkpoint)"
+    )
 
 
 def _build_parts(runner: Runner) -> None:
@@ -177,10 +212,7 @@ def train(cfg: Config, resume: bool = False, trust: bool = False) -> Runner:
     try:
         runner.train()
     except URLError as error:
-        raise CheckpointError(
-            f"cannot fetch the pretrained weights that {cfg.filename} names: {error.reason}; start at random "
-            f"(--no-pretrained), or set the config's pretrained to a file"
-        ) from error
+        raise _not_fetched(cfg, error) from error
     finally:
         for hook in runner.hooks:
             if isinstance(hook, ProgressHook):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -43,7 +44,8 @@ class Distilled(NamedTuple):
 class DistilledModule(nn.Module):
     """A student with a frozen teacher beside it; see `distill`.
 
-    ``parameters()`` are the student's and the adapters'; the teacher is in neither these nor the state dict.
+    ``parameters()`` are the student's and the adapters'; the teacher is in neither these nor the state dict. The state
+    dict holds the step too.
     """
 
     def __init__(self, student: nn.Module, teacher: FrozenTeacher, specs: list[TermSpec]):
@@ -56,6 +58,14 @@ class DistilledModule(nn.Module):
             STUDENT: Taps(student, _paths(specs, STUDENT), "student"),
             TEACHER: Taps(teacher.model, _paths(specs, TEACHER), "teacher", shared=True),
         }
+
+    def get_extra_state(self) -> dict[str, int]:
+        """The step, on which the weights' schedules go."""
+        return {"step": self.step}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        """The step of a stored state dict."""
+        self.step = state["step"]
 
     def forward(self, *args, target: Any = None, targets: Mapping[str, Any] | None = None, **kwargs) -> Distilled:
         """Run student and teacher on the same input.
@@ -94,7 +104,8 @@ class DistilledModule(nn.Module):
         """Build the adapters from one example input; running statistics and the random state stay untouched."""
         with in_eval_mode(self.student), torch.no_grad(), torch.random.fork_rng():
             _, values = self._values(args, kwargs, target, targets, everything=True)
-            self.terms.build(_with_stand_ins(values, self.terms))
+            models = {STUDENT: self.student, TEACHER: self.teacher.model}
+            self.terms.build(_with_stand_ins(values, self.terms), models)
 
     def _apply(self, fn, recurse: bool = True):
         self.teacher._apply(fn)
@@ -106,8 +117,9 @@ class _StandIn:
 
 
 def _with_stand_ins(values: dict, terms: DistillationTerms) -> dict:
-    """Ground truth that the example came without has no shape to build from; it is shown as ``?``."""
-    missing = {name: _StandIn() for name in _names(terms, GROUND_TRUTH)}
+    """Ground truth that the example came without has no shape to build from; where needed, it is shown as ``?``."""
+    sources = [source for term in terms.values() for source in term.spec.sources.values()]
+    missing = {s.name: _StandIn() for s in sources if s.model == GROUND_TRUTH and not s.optional}
     return {**values, GROUND_TRUTH: {**missing, **values[GROUND_TRUTH]}}
 
 
@@ -134,8 +146,9 @@ def distill(
         losses: what to compare -> how. A key is a module path in both networks (``'layer3'``), a pair
             ``(student path, teacher path)``, or ``'output'`` for what the networks return; paths as in
             `common.taps.Taps`. A value is a function or module called as ``loss(student, teacher)`` (further
-            required arguments, such as ``target``, come from the call's ground truth), or a dict with ``loss``
-            and any of ``weight`` (a number or a schedule), ``adapter`` and ``name``, or a list of these.
+            tensor arguments, such as ``target``, come from the call's ground truth; optional ones where it has
+            them), or a dict with ``loss`` and any of ``weight`` (a number or a schedule), ``adapter`` and
+            ``name``, or a list of these.
         example: an input (a tensor, or a tuple of positional arguments). Needed where the two networks differ
             in width, for the adapters to be built; without it nothing is adapted.
 
@@ -163,8 +176,10 @@ def _spec(key: str | tuple[str, str], value: Any, taken: set[str]) -> TermSpec:
         first = sorted(unknown)[0]
         raise ConfigError(f"losses[{key!r}]: unknown key {first!r}{did_you_mean(first, ['loss', 'weight', 'adapter'])}")
     loss = options.get("loss")
-    if not callable(loss):
-        raise ConfigError(f"losses[{key!r}]: expected a function or module as loss but found {loss!r}")
+    if not callable(loss) or inspect.isclass(loss):
+        raise ConfigError(
+            f"losses[{key!r}]: expected a function or a module (VIDLoss(…), not its class) as loss but found {loss!r}"
+        )
     paths = key if isinstance(key, tuple) else (key, key)
     sources = _sources(loss, key, paths)
     return TermSpec(
@@ -184,9 +199,10 @@ def _sources(loss: Callable, key, paths: tuple[str, ...]) -> dict[str, Source]:
     if len(pair) < 2:
         raise ConfigError(f"losses[{key!r}]: expected loss(student, teacher) but it takes ({', '.join(names)})")
     sources = {pair[0]: Source(STUDENT, paths[0]), pair[1]: Source(TEACHER, paths[1])}
-    for name in required_arguments(loss):
+    required = required_arguments(loss)
+    for name in names:
         if name not in sources:
-            sources[name] = Source(GROUND_TRUTH, name)
+            sources[name] = Source(GROUND_TRUTH, name, optional=name not in required)
     return sources
 
 

@@ -52,10 +52,12 @@ class GoldenCase:
         start = f"w.{prefix}." if prefix else "w."
         return {key.removeprefix(start): self[key] for key in self.arrays if key.startswith(start)}
 
-    def gradients(self) -> dict[str, np.ndarray]:
-        """Input or weight name -> stored gradient of the loss."""
-        found = {key.removeprefix("grad_"): array for key, array in self.arrays.items() if key.startswith("grad_")}
-        return {key: array for key, array in found.items() if key in self.arrays}
+    def gradients(self, key: str = "loss") -> dict[str, np.ndarray]:
+        """Input or weight name -> stored gradient of ``loss``, of a ``term_*`` or of a ``variant.*``."""
+        before = f"{key}.grad_" if key.startswith("variant.") else "grad_"
+        after = f".{key}" if key.startswith("term_") else ""
+        stored = {name: self.arrays.get(f"{before}{name}{after}") for name in self.arrays}
+        return {name: gradient for name, gradient in stored.items() if gradient is not None}
 
     def variants(self) -> dict[str, float]:
         """What other implementations or forms return: name -> scalar."""

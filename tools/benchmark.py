@@ -22,10 +22,20 @@ import os
 import sys
 from pathlib import Path
 
-from common.errors import exit_on_user_error
+from common.errors import ConfigError, exit_on_user_error
 
 TASKS = ("amr", "classifier", "losses", "seg")
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+NETWORKS = ("classifier", "seg")
+# What an option is for, where that is not every task.
+TASKS = {
+    "losses": ("losses",),
+    "mini": ("classifier", "losses"),
+    **dict.fromkeys(("paper", "student_config", "teacher_config"), ("seg",)),
+    **dict.fromkeys(
+        ("methods", "size", "batch", "warmup", "amp", "teacher_dtype", "compile", "channels_last"), NETWORKS
+    ),
+}
 
 
 def image_size(text: str) -> tuple[int, int]:
@@ -47,7 +57,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--batch", type=int, help="images per step (8; with --paper 2; amr 400)")
     parser.add_argument("--rounds", type=int, default=20, help="timed rounds (%(default)s)")
-    parser.add_argument("--warmup", type=int, default=2, help="rounds before them (%(default)s)")
+    parser.add_argument("--warmup", type=int, help="rounds before them (2)")
     parser.add_argument("--threads", type=int, help="of torch on the CPU (as many as torch takes)")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: time of this process alone")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (%(default)s)")
@@ -73,12 +83,12 @@ def main(argv: list[str] | None = None) -> None:
     import torch
 
     from common import benchmark
-    from common.errors import ConfigError
     from common.provenance import provenance
     from common.report import track, write_json
 
     if args.threads:
         torch.set_num_threads(args.threads)
+    _check_options(args)
     if args.task == "losses":
         _losses(args)
         return
@@ -111,7 +121,12 @@ def main(argv: list[str] | None = None) -> None:
         teacher = args.teacher_config or str(CONFIGS / f"seg/teacher_{pair}.py")
         comparison = segmentation(options, student, teacher, args.methods or list(METHODS))
     result = benchmark.measure(
-        comparison, options, args.rounds, args.warmup, args.clock, lambda rounds: track(rounds, "benchmark", "rounds")
+        comparison,
+        options,
+        args.rounds,
+        2 if args.warmup is None else args.warmup,
+        args.clock,
+        lambda rounds: track(rounds, "benchmark", "rounds"),
     )
     benchmark.result_table(result, args.task).print()
     for name in result["steps"] if args.task == "amr" else ():
@@ -120,6 +135,13 @@ def main(argv: list[str] | None = None) -> None:
     print("floor: student step + teacher forward of the same round; peak: tensors beyond those alive before the phase")
     if args.json:
         write_json(args.json, {**result, "provenance": provenance()})
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    for option, tasks in TASKS.items():
+        if getattr(args, option) not in (None, False) and args.task not in tasks:
+            name = option.replace("_", "-")
+            raise ConfigError(f"--{name} is for {' and '.join(tasks)} but found {args.task}; leave it out")
 
 
 def _losses(args: argparse.Namespace) -> None:

@@ -9,16 +9,16 @@ Example:
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT / "tests"))
+sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]  # the project first: tests/common is not its common
 
 from catalogue import LOSSES, PARITY  # noqa: E402
-from catalogue.base import Parity  # noqa: E402
-from golden_files import GoldenCase, golden_cases  # noqa: E402
+from catalogue.base import Difference  # noqa: E402
 
 import common.losses  # noqa: E402
 from common.errors import exit_on_user_error  # noqa: E402
@@ -29,64 +29,61 @@ INTRODUCTION = """\
 
 Written by `python tools/loss_parity.py` from the numbers in `tests/golden` and the catalogue in `tests/catalogue`,
 which the tests hold to. "Reference" is the authors' own code where there is some, run on the same inputs in float64;
-its repository, and what it divides by, stand below the table. *Agree* means equal to 9 digits (7 where a small
-constant is added in another place), in value and in gradient.
+its repository, and what it divides by, stand below the table. *Agree* means equal to 9 digits in all cases: the value,
+and of the reference also the parts of the loss and the gradients of all by inputs and weights (9 digits of the largest
+number of a gradient). Of other implementations a gradient is compared where one is stored. *By formula* and *by switch*
+mean that the value is another and follows from ours as the last column says: by arithmetic, or with options of the same
+loss; to as many digits, or those named.
 
 To add a loss: write it in `common/losses`, enter it in `tests/catalogue` (a `LossEntry`, and a `Parity` if
 there are numbers to hold it against), and run the command above.
 """
 
 
-def ours(entry: Parity, case: GoldenCase) -> float:
-    """Our value for a case."""
-    result = entry.run(case)
-    return float((result["loss"] if isinstance(result, dict) else result).detach())
-
-
-def verdict(value: float, reference: float) -> str:
-    """Whether two values agree."""
-    close = abs(value - reference) <= 1e-6 * max(abs(reference), 1e-12)
-    return "agree" if close else "differ"
+def verdict(mismatches: list[str], difference: Difference | None) -> str:
+    """Whether the values agree, or are as far apart as they should be."""
+    if mismatches:
+        return "differ"
+    if difference is None:
+        return "agree"
+    digits = round(-math.log10(difference.tolerance))
+    return ("by switch" if difference.switch else "by formula") + (f", {digits} digits" if digits < 9 else "")
 
 
 def reference_rows() -> Iterator[list[str]]:
-    """A row for each golden file: loss, file, cases, our value and the reference's for the first, verdict."""
+    """A row for each golden file: loss, file, cases, our value and the reference's for the first, verdict, why."""
     for entry in PARITY:
-        cases = [case for case in golden_cases(entry.golden) if case.name not in entry.skip]
-        found = [(ours(entry, case), case.value()) for case in cases]
-        agree = all(verdict(*pair) == "agree" for pair in found)
-        first = found[0]
+        cases = entry.cases()
+        wrong = [found for case in cases for found in entry.reference_mismatches(case)]
         yield [
             f"`{entry.loss}`",
             entry.golden,
             str(len(cases)),
-            f"{first[0]:.8g}",
-            f"{first[1]:.8g}",
-            "agree" if agree else "differ",
+            f"{entry.ours(cases[0]).item():.8g}",
+            f"{cases[0].value(entry.of):.8g}",
+            verdict(wrong, entry.conversion),
+            entry.conversion.why if entry.conversion else "",
         ]
 
 
 def variant_rows() -> Iterator[list[str]]:
-    """A row for each other implementation of each loss, by its first case."""
+    """A row for each other implementation of each loss: the first case that has it, and the verdict over all."""
     for entry in PARITY:
-        seen = set()
-        for case in golden_cases(entry.golden):
-            if case.name in entry.skip:
-                continue
-            for name, value in case.variants().items():
-                if name in seen:
-                    continue
-                seen.add(name)
-                mine = ours(entry, case)
-                reason = next((why for part, why in entry.differences.items() if part in name), "")
-                switch = next((run for part, run in entry.switch.items() if part in name), None)
-                if switch is not None:
-                    reason = f"{reason + '; ' if reason else ''}ours by switch: {float(switch(case).detach()):.8g}"
-                ratio = f"{value / mine:.6g}" if mine else "-"
-                yield [
-                    f"`{entry.loss}`", name.replace("_", " "), f"{mine:.8g}", f"{value:.8g}", ratio,
-                    verdict(mine, value), reason,
-                ]  # fmt: skip
+        cases = entry.cases()
+        for name in dict.fromkeys(name for case in cases for name in entry.variants(case)):
+            having = [case for case in cases if name in entry.variants(case)]
+            wrong = [found for case in having for found in entry.variant_mismatches(case, name)]
+            difference = entry.difference(name)
+            ours, theirs = entry.ours(having[0]).item(), entry.variants(having[0])[name]
+            yield [
+                f"`{entry.loss}`",
+                name.replace("_", " "),
+                f"{ours:.8g}",
+                f"{theirs:.8g}",
+                f"{theirs / ours:.6g}" if ours else "-",
+                verdict(wrong, difference),
+                difference.why if difference else "",
+            ]
 
 
 def markdown(columns: list[str], rows: list[list[str]]) -> str:
@@ -104,7 +101,7 @@ def without_reference() -> list[str]:
 
 def page() -> str:
     """The whole page."""
-    columns = ["loss", "numbers", "cases", "ours (first case)", "reference", ""]
+    columns = ["loss", "numbers", "cases", "ours (first case)", "reference", "", "why"]
     parts = [INTRODUCTION, "## Beside the reference\n", markdown(columns, list(reference_rows())), ""]
     for entry in PARITY:
         remark = f" Note: {entry.remark}." if entry.remark else ""

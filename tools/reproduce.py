@@ -1,7 +1,8 @@
 """Run the missing cells of a table over its seeds, and print paper against measured.
 
 Results are kept as one JSON per cell under results/TABLE, with commit, hardware and command; a cell that has one is
-not run again. A run that was cut off goes on where it was.
+not run again, and a row whose config has changed since is marked. A run that was cut off goes on where it was. Where
+a row needs a teacher whose checkpoint is not here, that is trained again; its result stays.
 
 Example:
     python tools/reproduce.py seg_camvid_small --data-root PATH_TO_CAMVID --jobs 2
@@ -14,7 +15,8 @@ import sys
 
 from common.errors import exit_on_user_error
 from common.report import write_text
-from common.tables import Reproduction, check_configs, load_table
+from common.reproduction import Reproduction
+from common.tables import check_configs, load_table
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -26,7 +28,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--results", default="results", help="for results (%(default)s)")
     parser.add_argument("--device", help="cpu or cuda, for the evaluation")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time (%(default)s)")
-    parser.add_argument("--show", action="store_true", help="run nothing, print what there is")
+    parser.add_argument("--show", action="store_true", help="run and write nothing, print what there is")
     return parser.parse_args(argv)
 
 
@@ -47,7 +49,9 @@ def main(argv: list[str] | None = None) -> None:
             print(f"{row.name}: {row.note}")
     if table.source:
         print(f"paper: {table.source}")
-    if runs.measured():
+    for remedy in runs.remedies():
+        print(remedy)
+    if runs.measured() and not args.show:
         write_text(runs.results / "table.md", "\n".join(shown.markdown() for shown in tables))
 
 

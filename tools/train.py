@@ -26,7 +26,10 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", help="an mmengine config of this suite or of mmseg")
     parser.add_argument("--teacher", nargs=2, metavar=("CONFIG", "CHECKPOINT"), help="distil from this network")
-    parser.add_argument("--method", default="bpkd", help="with --teacher: kd, cwd, bpkd (default: %(default)s)")
+    parser.add_argument(
+        "--method",
+        help="with --teacher; default: bpkd, of classifiers kd, of signals skd")
+    )
     parser.add_argument("--write-config", metavar="FILE", help="write the whole config to FILE and stop")
     parser.add_argument("--work-dir", help="where checkpoints and logs go (default: work_dirs/NAME_OF_CONFIG)")
     parser.add_argument("--data-root", help="the data folder, in place of the config's")
@@ -49,12 +52,12 @@ def main(argv: list[str] | None = None) -> None:
     cfg = read_config(args.config, {key: value for key, value in options.items() if key not in late})
     task = task_of(cfg)
     check_keys(cfg, strict=args.teacher is None and "common.engine" in cfg.get("custom_imports", {}).get("imports", []))
-    if args.teacher:
-        cfg = command_of(cfg, "distilled_config")(cfg, *args.teacher, args.method)
-        cfg.merge_from_dict(late)
-    task.prepare(cfg)
     if args.data_root:
         set_data_root(cfg, args.data_root)
+    if args.teacher:
+        cfg = command_of(cfg, "distilled_config")(cfg, *args.teacher, args.method or task.DEFAULT_METHOD)
+        cfg.merge_from_dict(late)
+    task.prepare(cfg)
     if args.no_pretrained:
         forget_pretrained(cfg)
     if args.amp:

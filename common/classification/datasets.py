@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,14 @@ import torch
 import torchvision
 from mmengine.registry import DATASETS
 from torch.utils.data import Dataset
+from torchvision.datasets.folder import IMG_EXTENSIONS, default_loader, make_dataset
 from torchvision.transforms import v2
 
 from common.classification.model import class_sample
 from common.errors import ConfigError, DataError, did_you_mean
 
 SPLITS = ("train", "val", "test")
+CIFAR100_URL = "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
 
 
 def _known_split(split: str) -> None:
@@ -98,7 +100,8 @@ class CIFAR100Dataset(Dataset):
             stored = torchvision.datasets.CIFAR100(data_root, train=split != "test", download=False)
         except RuntimeError as error:
             raise DataError(
-                f"expected cifar-100-python (its Python version, unpacked) in {data_root}: {error}"
+                f"expected CIFAR-100 for Python at {Path(data_root).absolute()}/cifar-100-python but found none, or a "
+                f"damaged copy; fetch {CIFAR100_URL} and unpack it there, or name another folder (--data-root)"
             ) from error
         chosen = {"train": slice(0, 45000 if hold_out else 50000), "val": slice(45000, 50000), "test": slice(0, 10000)}
         self.images = torch.from_numpy(stored.data[chosen[split]]).permute(0, 3, 1, 2)
@@ -123,27 +126,45 @@ class CIFAR100Dataset(Dataset):
 class ImageFolderDataset(Dataset):
     """Images in a folder per class, as ImageNet's ``train`` and ``val`` are laid out.
 
-    Training images are cropped at random (an area of 8 % to 100 %) and flipped; others are resized, and their
-    middle is cropped.
+    Classes are numbered in the order of the folders' names in ``train``, in every split. Training images are cropped at
+    random (an area of 8 % to 100 %) and flipped; others are resized, and their middle is cropped.
 
     Args:
-        data_root: the folder with the split's folder.
-        split: ``'train'`` or ``'val'``; ``'test'`` reads ``val`` too, where ImageNet's figures are measured.
+        data_root: the folder with the splits' folders.
+        split: ``'train'``, ``'val'`` or ``'test'``; without a folder ``test``, ``'test'`` reads ``val``, where
+            ImageNet's figures are measured.
         size: side of the crop in pixels.
         resized: shorter side before the middle is cropped.
+        classes: names of the classes' folders in the order of their numbers, in place of those in ``train``.
 
     Raises:
-        DataError: if the folder is not there or holds no images.
+        DataError: if the split or ``train`` is not there, their folders differ, the split holds no images or, in
+            ``train``, one of the classes has none.
     """
 
-    def __init__(self, data_root: str, split: str = "train", size: int = 224, resized: int = 256):
+    def __init__(
+        self,
+        data_root: str,
+        split: str = "train",
+        size: int = 224,
+        resized: int = 256,
+        classes: Sequence[str] | None = None,
+    ):
         _known_split(split)
-        folder = Path(data_root) / ("train" if split == "train" else "val")
+        root = Path(data_root)
+        folder = root / ("val" if split == "test" and not (root / "test").is_dir() else split)
+        found = _class_folders(folder)
+        if classes is None:
+            classes = found if split == "train" else _train_classes(root)
+        _same_folders(folder, found, classes)
+        numbers = {name: number for number, name in enumerate(classes)}
         try:
-            self.stored = torchvision.datasets.ImageFolder(str(folder))
+            self.samples = make_dataset(folder, numbers, IMG_EXTENSIONS, allow_empty=split != "train")
         except FileNotFoundError as error:
-            raise DataError(f"expected a folder of images for each class in {folder}: {error}") from error
-        self.metainfo = {"classes": tuple(self.stored.classes)}
+            raise DataError(f"expected images of every class in {folder}: {error}") from error
+        if not self.samples:
+            raise DataError(f"expected images in {folder} but found none; known are {', '.join(IMG_EXTENSIONS)}")
+        self.metainfo = {"classes": tuple(classes)}
         if split == "train":
             steps = [v2.RandomResizedCrop(size, antialias=True), v2.RandomHorizontalFlip()]
         else:
@@ -154,11 +175,44 @@ class ImageFolderDataset(Dataset):
         """Nothing is left to do."""
 
     def __len__(self) -> int:
-        return len(self.stored)
+        return len(self.samples)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
+        path, label = self.samples[index]
         try:
-            image, label = self.stored[index]
+            image = default_loader(path)
         except OSError as error:
-            raise DataError(f"expected a readable image at {self.stored.samples[index][0]}: {error}") from error
+            raise DataError(f"expected a readable image at {path}: {error}") from error
         return {"inputs": self.transform(image), "data_samples": class_sample(label, index)}
+
+
+def _class_folders(folder: Path) -> list[str]:
+    """Names of the folders of a split, sorted; hidden ones are none of its classes."""
+    names = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+    names = sorted(name for name in names if not name.startswith("."))
+    if not names:
+        raise DataError(f"expected a folder of images for each class in {folder.absolute()} but found none")
+    return names
+
+
+def _train_classes(root: Path) -> list[str]:
+    if not (root / "train").is_dir():
+        raise DataError(
+            f"expected {root.absolute()}/train, whose folders number the classes, but found none; name the classes in "
+            "their order in training (classes=[...] in the dataset's config)"
+        )
+    return _class_folders(root / "train")
+
+
+def _same_folders(folder: Path, found: Sequence[str], classes: Sequence[str]) -> None:
+    absent, extra = ([name for name in one if name not in other] for one, other in ((classes, found), (found, classes)))
+    told = []
+    if absent:
+        told.append(f"lacks {', '.join(absent[:5])} (an empty folder will do)")
+    if extra:
+        told.append(f"has {', '.join(extra[:5])} besides")
+    if told:
+        raise DataError(
+            f"expected a folder for each of the {len(classes)} classes of train (or of classes=), and no other, in "
+            f"{folder.absolute()}, but it {' and '.join(told)}"
+        )

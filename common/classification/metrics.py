@@ -10,6 +10,8 @@ from mmengine.registry import METRICS
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_calibration_error, multiclass_f1_score
 
+from common.classification.model import check_labels
+
 
 def class_scores(probabilities: Tensor, labels: Tensor) -> dict[str, float]:
     """Accuracy, macro F1, expected calibration error (15 bins), all in percent, and the mean negative log-likelihood.
@@ -20,8 +22,12 @@ def class_scores(probabilities: Tensor, labels: Tensor) -> dict[str, float]:
 
     Returns:
         ``accuracy``, ``macro_f1``, ``ece``, ``nll`` (in nats).
+
+    Raises:
+        ConfigError: for a label that is none of the C classes.
     """
     classes = probabilities.shape[1]
+    check_labels(labels, classes)
     right = probabilities.argmax(dim=1) == labels
     likelihood = probabilities.gather(1, labels[:, None]).clamp(min=torch.finfo(probabilities.dtype).tiny)
     return {

@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseDataPreprocessor, BaseModel
+from mmengine.model import BaseDataPreprocessor, BaseModel, BaseModule
 from mmengine.registry import MODELS
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
+from common.errors import ConfigError
 from common.ground_truth import ground_truth
 
 
@@ -28,6 +29,9 @@ class TensorPreprocessor(BaseDataPreprocessor):
     def __init__(self, augment: dict | nn.Module | None = None, non_blocking: bool = False):
         super().__init__(non_blocking)
         self.augment = MODELS.build(augment) if isinstance(augment, dict) else augment
+
+    # As the engine's image preprocessors say it, see `common.teacher_config.input_conversion`.
+    _enable_normalize = _channel_conversion = False
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """``inputs`` ``(B, *)`` in float32, of B tensors or one; everything else as it is."""
@@ -62,6 +66,8 @@ class Classifier(BaseModel):
     ):
         super().__init__(data_preprocessor or {"type": "TensorPreprocessor"}, init_cfg)
         self.network = network if isinstance(network, nn.Module) else MODELS.build(network)
+        if not isinstance(self.network, BaseModule):
+            self.network.is_init = True  # or the engine calls timm's init_weights, which forgets published weights
         self.loss_weight = loss_weight
         self.label_smoothing = label_smoothing
 
@@ -76,13 +82,31 @@ class Classifier(BaseModel):
             return logits
         if mode == "loss":
             target = ground_truth(data_samples, "gt_label")
-            loss = F.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
+            try:
+                loss = F.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
+            except IndexError:
+                check_labels(target, logits.shape[1])
+                raise
             return {"loss_ce": self.loss_weight * loss}
         samples = list(data_samples or (BaseDataElement() for _ in range(len(logits))))
         for sample, scores in zip(samples, logits.softmax(dim=1), strict=True):
             sample.pred_scores = scores
             sample.pred_label = scores.argmax()
         return samples
+
+
+def check_labels(labels: Tensor, classes: int) -> None:
+    """See that labels ``(N,)`` are among a network's classes.
+
+    Raises:
+        ConfigError: naming one that is not.
+    """
+    wrong = labels[(labels < 0) | (labels >= classes)]
+    if len(wrong):
+        raise ConfigError(
+            f"expected labels 0 to {classes - 1}, as the network has {classes} classes, but found {int(wrong[0])}; set "
+            "num_classes of the network to the number of the data's"
+        )
 
 
 def class_sample(label: int, index: int) -> BaseDataElement:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch.nn.functional as F
 import torchvision
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
-from common.errors import ConfigError, did_you_mean
+from common.errors import CheckpointError, ConfigError, did_you_mean
+
+
+def num_classes(network: Mapping[str, Any]) -> int | None:
+    """What a network's config says, or else the default of what it builds; None where that knows no such key."""
+    kind = network.get("type")
+    built = MODELS.get(kind) if isinstance(kind, str) else kind
+    known = inspect.signature(built).parameters if built else {}
+    return network.get("num_classes", known["num_classes"].default) if "num_classes" in known else None
 
 
 class ResidualBlock(nn.Module):
@@ -128,9 +138,15 @@ def timm_network(name: str, num_classes: int = 1000, pretrained: bool = False) -
 
     Raises:
         ConfigError: for a name that timm does not have.
+        CheckpointError: if its weights cannot be fetched.
     """
     import timm
 
     if not timm.is_model(name):
         raise ConfigError(f"no network {name!r} in timm{did_you_mean(name, timm.list_models())}")
-    return timm.create_model(name, pretrained=pretrained, num_classes=num_classes)
+    try:
+        return timm.create_model(name, pretrained=pretrained, num_classes=num_classes)
+    except OSError as error:
+        raise CheckpointError(
+            f"cannot fetch the weights of timm's {name}: {error}; start at random (--no-pretrained)"
+        ) from error

@@ -27,9 +27,11 @@ from common.losses.contrastive import CRDLoss
 from common.losses.correlation import DISTLoss, dist_loss
 from common.losses.decoupled import (
     DKDLoss,
+    FDWADKDLoss,
     NKDLoss,
     PixelDKDLoss,
     dkd_loss,
+    fdwa_dkd_loss,
     feature_distance_weights,
     nkd_loss,
     pixel_dkd_loss,
@@ -95,6 +97,7 @@ __all__ = [
     "DKDLoss",
     "DMLLoss",
     "DiceDiversityLoss",
+    "FDWADKDLoss",
     "FFLLoss",
     "FGDLoss",
     "FeatureDiscriminator",
@@ -139,6 +142,7 @@ __all__ = [
     "dist_loss",
     "dkd_loss",
     "dml_loss",
+    "fdwa_dkd_loss",
     "feature_distance_weights",
     "fgd_masks",
     "fitnet_loss",

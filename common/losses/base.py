@@ -96,7 +96,8 @@ class FunctionLoss(nn.Module):
     hyperparameters, with their defaults, in that order.
 
     Raises:
-        TypeError: for a hyperparameter that the function does not have.
+        TypeError: for a hyperparameter that the function does not have, or a call with other arguments than its
+            tensors.
         ValueError: for a temperature that is not above 0.
     """
 
@@ -117,7 +118,13 @@ class FunctionLoss(nn.Module):
         names = [p.name for p in tensors]
 
         def forward(self: FunctionLoss, *args: Any, **kwargs: Any) -> Any:
-            return self.function(**dict(zip(names[: len(args)], args, strict=True)), **kwargs, **self.options)
+            if len(args) > len(names) or any(name not in names for name in kwargs):
+                given = ", ".join([f"{len(args)} positional", *kwargs])
+                raise TypeError(
+                    f"expected {type(self).__name__} to be called with ({', '.join(names)}) but found {given}; "
+                    "hyperparameters are the constructor's"
+                )
+            return self.function(**dict(zip(names, args, strict=False)), **kwargs, **self.options)
 
         this = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
         forward.__signature__ = inspect.Signature([this, *tensors])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from common.losses.base import FunctionLoss, loss_function
@@ -17,7 +18,7 @@ def ld_loss(
     teacher: Tensor,
     temperature: float = 10.0,
     weights: Tensor | None = None,
-    avg_factor: float | None = None,
+    avg_factor: float | Tensor | None = None,
     bins: str = "mean",
 ) -> Tensor:
     r"""Localization distillation [0]: match where the teacher puts each side of a box.
@@ -32,14 +33,14 @@ def ld_loss(
         student: logits over the bins, shape ``(M, n)``, one row a side.
         teacher: same shape; no gradient flows into it.
         temperature: softmax temperature T over the bins; the authors' 10.
-        weight: factor :math:`w_m` of each row, shape ``(M,)``; None is 1.
-        avg_factor: what the sum is divided by (A), as detection heads give it; None is the number of rows M. The
-            authors' head gives 4, for the four sides, with rows weighted by the head's scores, and 0.25 as the
-            weight of the loss.
+        weights: factor :math:`w_m` of each row, shape ``(M,)``; held constant. None is 1.
+        avg_factor: what the sum is divided by (A), a number or a scalar tensor as detection heads give it, at least
+            1.2e-7; None is the number of rows M. The authors' head gives 4, for the four sides, with rows weighted by
+            the head's scores, and 0.25 as the weight of the loss.
         bins: ``'mean'`` or ``'sum'`` over the bins.
 
     Returns:
-        Scalar, 0 where the two agree up to a constant per row.
+        Scalar, 0 where the two agree up to a constant per row, or where there are no rows.
 
     Raises:
         ValueError: if the shapes differ, there are fewer than 2 bins, ``bins`` is another word, or the temperature
@@ -55,6 +56,9 @@ def ld_loss(
     check_temperature(temperature)
     if bins not in BINS:
         raise ValueError(f"expected bins to be one of {BINS} but found {bins!r}")
+    empty = student.dim() == 2 and not len(student)
+    if empty and student.shape == teacher.shape and (weights is None or not len(weights)):
+        return student.sum() * 0  # a batch without objects
     sizes = check_shape("student bins", student, "M n")
     check_shape("teacher bins", teacher, "M n", sizes)
     if sizes["n"] == 1:  # a softmax over one bin is 1 whatever its score
@@ -64,9 +68,13 @@ def ld_loss(
         divergence = divergence / sizes["n"]
     if weights is not None:
         check_shape("weights", weights, "M", {"M": sizes["M"]})
-        divergence = divergence * weights
-    return divergence.sum() / (sizes["M"] if avg_factor is None else avg_factor) * temperature**2
+        divergence = divergence * weights.detach()
+    if avg_factor is None:
+        return divergence.mean() * temperature**2
+    least = torch.finfo(torch.float32).eps  # what mmdetection adds
+    factor = avg_factor.detach().clamp(min=least) if isinstance(avg_factor, Tensor) else max(avg_factor, least)
+    return divergence.sum() / factor * temperature**2
 
 
 class LDLoss(FunctionLoss, function=ld_loss):
-    """Module over `ld_loss`; ``forward(student, teacher, weights=None)``."""
+    """Module over `ld_loss`; ``forward(student, teacher, weights=None, avg_factor=None)``."""

@@ -64,6 +64,15 @@ def check_temperature(temperature: float) -> None:
         raise ValueError(f"expected a temperature above 0 but found {temperature}")
 
 
+def check_normalised(samples: int, positions: int, place: str) -> None:
+    """Refuse to normalise by the batch, in training, where a channel has a single value, with a ValueError."""
+    if samples * positions == 1:
+        raise ValueError(
+            f"expected at least 2 samples {place}, which is a single position and is normalised by the batch, "
+            "but found 1"
+        )
+
+
 def drop_channel_axis(target: Tensor, spatial: int) -> Tensor:
     """Integer labels ``(B, *)`` from ``(B, *)`` or ``(B, 1, *)`` with ``spatial`` axes behind the batch.
 

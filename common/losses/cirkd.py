@@ -9,8 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from common.losses.base import FunctionLoss, ShapedLoss, full_precision, loss_function
-from common.losses.checks import check_labels, check_shape, check_temperature
-from common.losses.structure import automatic_chunk, class_sums, floor_labels, sum_over_rows, unit_vectors
+from common.losses.checks import check_labels, check_normalised, check_shape, check_temperature
+from common.losses.chunks import automatic_chunk, sum_over_rows
+from common.losses.distributed import of_all_ranks
+from common.losses.structure import class_sums, floor_labels, unit_vectors
 
 
 @loss_function(resize=False)
@@ -116,8 +118,8 @@ class CIRKDMemory(ShapedLoss):
         \sigma_{v}\big(\langle s_i, v\rangle / \tau T\big)\Big)
 
     In training mode a call first puts the batch into the queues (of all ranks, where training is distributed),
-    then draws from them with torch's generator. In evaluation mode the queues stay as they are and the oldest
-    slots are taken. Queues start with random directions.
+    then draws from them with torch's generator. In evaluation mode the queues stay as they are and their first
+    slots are taken, wherever the next entry is to be written. Queues start with random directions.
 
     Differences from the authors' code: theirs puts pixels of any class into a class's queue, for it draws among
     the first pixels of the image where it means those of the class; and it moves the writing position back to the
@@ -207,11 +209,17 @@ class CIRKDMemory(ShapedLoss):
             teacher: feature map, shape ``(B, C', H, W)``; no gradient flows into it.
             target: integer labels, shape ``(B, *, *)`` or ``(B, 1, *, *)`` of any size, read at the upper left of
                 each feature cell.
+
+        Raises:
+            RuntimeError: if there are no layers yet.
+            ValueError: if shapes or labels do not fit, or a single position is to be normalised in training.
         """
         self.check_built()
         sizes = check_shape("student map", student, "B C H W", {"C": self.project[0].in_channels})
         expected = {**{name: sizes[name] for name in "BHW"}, "C'": self.project[0].out_channels}
         check_shape("teacher map", teacher, "B C' H W", expected)
+        if self.training:
+            check_normalised(sizes["B"], sizes["H"] * sizes["W"], "of the student map")
         labels = floor_labels(target, sizes["B"], student.shape[2:]).flatten(1)
         check_labels(labels, self.num_classes, self.ignore_index)
         known = (labels >= 0) & (labels < self.num_classes) & (labels != self.ignore_index)
@@ -245,8 +253,8 @@ class CIRKDMemory(ShapedLoss):
         pixels, drawn = _draw_pixels(features, labels, self.num_classes, self.pixels_per_image)
         regions = class_sums(features, labels, self.num_classes + 1)[:, :-1].movedim(0, 1)
         present = drawn[:, :: self.pixels_per_image]
-        _enqueue(self.pixel_queue, self.pixel_next, *_of_all_ranks(pixels, drawn))
-        _enqueue(self.region_queue, self.region_next, *_of_all_ranks(unit_vectors(regions, 2), present))
+        _enqueue(self.pixel_queue, self.pixel_next, *of_all_ranks(pixels, drawn, dim=1))
+        _enqueue(self.region_queue, self.region_next, *of_all_ranks(unit_vectors(regions, 2), present, dim=1))
 
     def extra_repr(self) -> str:
         return (
@@ -277,19 +285,6 @@ def _draw_pixels(features: Tensor, labels: Tensor, num_classes: int, count: int)
     index = order.gather(1, place)[:, :, None].expand(-1, -1, features.shape[2])
     pixels = features.gather(1, index).unflatten(1, (num_classes, count))
     return pixels.movedim(0, 1).flatten(1, 2), drawn.movedim(0, 1).flatten(1)
-
-
-def _of_all_ranks(vectors: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-    """Candidates ``(classes, M, …)`` of every rank behind one another, where training is distributed."""
-    distributed = torch.distributed
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return vectors, valid
-    gathered = []
-    for tensor in (vectors, valid.to(torch.uint8)):
-        parts = [torch.empty_like(tensor) for _ in range(distributed.get_world_size())]
-        distributed.all_gather(parts, tensor.contiguous())
-        gathered.append(torch.cat(parts, dim=1))
-    return gathered[0], gathered[1].bool()
 
 
 def _enqueue(queue: Tensor, following: Tensor, vectors: Tensor, valid: Tensor) -> None:

@@ -12,6 +12,7 @@ from torch import Size, Tensor, nn
 
 from common.losses.base import ShapedLoss, full_precision
 from common.losses.checks import check_shape
+from common.losses.distributed import copy_first_rank, is_distributed, of_all_ranks
 
 
 class CRDLoss(ShapedLoss):
@@ -31,8 +32,9 @@ class CRDLoss(ShapedLoss):
     The negatives are drawn uniformly over all samples with repetition, as in the authors' code when no indices come
     with the data; the sample itself may be among them. On the labelled sets of the paper the authors draw from the
     other classes: give ``contrast_index`` for that. The logarithms are taken without forming P, so that no
-    temperature overflows. mmrazor ignores the weight of this loss. Under distributed training each process moves its
-    own memories, and the broadcast of buffers keeps those of the first.
+    temperature overflows. mmrazor ignores the weight of this loss. Under distributed training every process starts from
+    the first one's memories and moves the entries of all processes' batches, which must be of one size; the constants
+    are those of the first batches together.
 
     Args:
         num_samples: number n of training samples; each memory holds ``n * feat_dim`` numbers.
@@ -79,6 +81,7 @@ class CRDLoss(ShapedLoss):
         self.register_buffer("teacher_memory", torch.empty(num_samples, feat_dim).uniform_(-bound, bound))
         self.register_buffer("log_z", torch.zeros(2))  # of the student's and of the teacher's scores
         self.register_buffer("has_z", torch.tensor(False))
+        self._is_shared = False
 
     def widths(self, student: Size, teacher: Size) -> Mapping[str, Any]:
         return {"student_features": math.prod(student[1:]), "teacher_features": math.prod(teacher[1:])}
@@ -112,17 +115,23 @@ class CRDLoss(ShapedLoss):
 
     def contrast(self, student: Tensor, teacher: Tensor, index: Tensor, contrast_index: Tensor | None) -> Tensor:
         """The loss of embeddings ``(B, feat_dim)`` of length 1, with gradients into both."""
-        contrast_index = self._contrast_index(len(student), index, contrast_index).to(student.device)
+        contrast_index = self._contrast_index(len(student), index, contrast_index).to(student.device, torch.long)
+        if self.training and not self._is_shared:
+            copy_first_rank(self.student_memory, self.teacher_memory)  # DDP may leave buffers as each process drew them
+            self._is_shared = True
         student_scores = _similarity(student, self.teacher_memory, contrast_index) / self.temperature
         teacher_scores = _similarity(teacher, self.student_memory, contrast_index) / self.temperature
         fresh = torch.stack([self._log_z_of(student_scores), self._log_z_of(teacher_scores)])
+        if self.training and is_distributed():
+            [every] = of_all_ranks(fresh[None])
+            fresh = every.logsumexp(0) - math.log(len(every))
         log_z = torch.where(self.has_z, self.log_z, fresh)
         loss = self._discriminate(student_scores - log_z[0]) + self._discriminate(teacher_scores - log_z[1])
         if self.training:
-            index = contrast_index[:, 0]
             with torch.no_grad():
                 self.log_z.copy_(log_z)
                 self.has_z.fill_(True)
+                index, student, teacher = of_all_ranks(contrast_index[:, 0], student, teacher)
                 self._move(self.student_memory, student, index)
                 self._move(self.teacher_memory, teacher, index)
         return loss
@@ -139,7 +148,10 @@ class CRDLoss(ShapedLoss):
         return -(positive.sum() + negative.sum()) / len(log_p)
 
     def _move(self, memory: Tensor, embedding: Tensor, index: Tensor) -> None:
-        moved = self.momentum * memory[index] + (1 - self.momentum) * embedding
+        # Of a sample that comes twice the last one counts, on all devices and so in all processes alike.
+        place = torch.arange(len(index), device=index.device)
+        last = place.new_zeros(len(memory)).scatter_reduce(0, index, place, "amax")[index]
+        moved = self.momentum * memory[index] + (1 - self.momentum) * embedding[last]
         memory.index_copy_(0, index, F.normalize(moved).to(memory.dtype))
 
     def _contrast_index(self, batch: int, index: Tensor, contrast_index: Tensor | None) -> Tensor:

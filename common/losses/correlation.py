@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from common.losses.base import FunctionLoss, loss_function
-from common.losses.logits import check_scores, position_mean, valid_positions
+from common.losses.logits import ROUNDINGS, check_scores, position_mean, valid_positions
 
 
 @loss_function()
@@ -32,6 +32,10 @@ def dist_loss(
     centred vectors. The positions of dense scores are samples of their own. The authors' classification code has
     :math:`T^2`, their segmentation code no temperature. torchdistill bounds each norm from below by :math:`\epsilon`
     instead (about 1e-7 apart); mmrazor correlates dense scores over the batch axis alone.
+
+    Probabilities that are all equal, up to rounding, correlate with nothing and get no gradient; :math:`1/\epsilon`
+    would make one of a million of them, which a head that starts at 0 does not survive. Such a head learns from the
+    terms beside this one.
 
     Args:
         student: logits, shape ``(N, C)`` or ``(N, C, *)``.
@@ -63,8 +67,8 @@ def dist_loss(
     valid = valid_positions(target, student, ignore_index)
     q = F.softmax(student / temperature, dim=1)
     p = F.softmax(teacher.detach() / temperature, dim=1)
-    of_classes = _pearson(q - q.mean(dim=1, keepdim=True), p - p.mean(dim=1, keepdim=True), [1], eps)
     samples = [axis for axis in range(q.dim()) if axis != 1]
+    of_classes = _pearson(_centred(q, [1]), _centred(p, [1]), [1], eps)
     of_samples = _pearson(_centred(q, samples, valid), _centred(p, samples, valid), samples, eps)
     inter = position_mean(1 - of_classes, valid)
     intra = 1 - of_samples.mean()
@@ -73,13 +77,17 @@ def dist_loss(
     return (beta * inter + gamma * intra) * temperature**2
 
 
-def _centred(values: Tensor, axes: list[int], valid: Tensor | None) -> Tensor:
-    """Values minus their mean over the valid positions; 0 at the others."""
+def _centred(values: Tensor, axes: list[int], valid: Tensor | None = None) -> Tensor:
+    """Values minus their mean over the valid positions; 0, without a gradient, elsewhere and where all are equal."""
     if valid is None:
-        return values - values.mean(dim=axes, keepdim=True)
-    counted = valid.unsqueeze(1)
-    mean = torch.where(counted, values, 0.0).sum(dim=axes, keepdim=True) / counted.sum().clamp(min=1)
-    return torch.where(counted, values - mean, 0.0)
+        centred = values - values.mean(dim=axes, keepdim=True)
+    else:
+        counted = valid.unsqueeze(1)
+        values = torch.where(counted, values, 0.0)
+        centred = values - values.sum(dim=axes, keepdim=True) / counted.sum().clamp(min=1)
+        centred = torch.where(counted, centred, 0.0)
+    left, whole = (torch.linalg.vector_norm(each.detach(), dim=axes, keepdim=True) for each in (centred, values))
+    return centred.masked_fill(left <= ROUNDINGS * torch.finfo(values.dtype).eps * whole, 0.0)
 
 
 def _pearson(one: Tensor, other: Tensor, axes: list[int], eps: float) -> Tensor:

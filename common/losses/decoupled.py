@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from common.losses.base import FunctionLoss, loss_function
+from common.losses.base import FunctionLoss, full_precision, loss_function
 from common.losses.checks import check_shape
-from common.losses.logits import check_scores, class_labels, position_mean
+from common.losses.logits import check_scores, class_labels, expected, position_mean
 
 WEIGHTED = ("target", "both")
 LEVELS = ("image", "position")
@@ -86,16 +86,16 @@ def pixel_dkd_loss(
 
     in the symbols of `dkd_loss`, which it equals without weights. A reconstruction from the paper's abstract, which
     says that weights of each instance, from `feature_distance_weights`, take the place of the fixed weight of the
-    target term. Ours are the mean over the labelled pixels, not divided by their weights, and, for want of others,
-    the numbers of DKD. The paper's class-wise loss on where a class is likely is not part of it; `cwd_loss` on the
-    logits comes near.
+    target term; `fdwa_dkd_loss` is both together. Ours are the mean over the labelled pixels, not divided by their
+    weights, and, for want of others, the numbers of DKD. The paper's class-wise loss on where a class is likely is not
+    part of it; `cwd_loss` on the logits comes near.
 
     Args:
         student: dense logits, shape ``(N, C, *)``, usually ``(N, C, H, W)``.
         teacher: same shape; no gradient flows into it.
         target: integer labels y ``(N, *)`` or ``(N, 1, *)``; labels of another grid are read at the centre of
             each logit cell.
-        weight: :math:`w_i`, one a sample ``(N,)`` or one a position ``(N, *)``; held constant. None is 1.
+        weights: :math:`w_i`, one a sample ``(N,)`` or one a position ``(N, *)``; held constant. None is 1.
         alpha: weight of the target term (PTCKD) beside ``weights``.
         beta: weight of the non-target term (PNCKD).
         temperature: softmax temperature T.
@@ -133,7 +133,7 @@ def pixel_dkd_loss(
 
 
 @torch.no_grad()
-@loss_function(adapter="auto")
+@full_precision
 def feature_distance_weights(
     student: Tensor,
     teacher: Tensor,
@@ -196,6 +196,57 @@ def feature_distance_weights(
 
 
 @loss_function()
+def fdwa_dkd_loss(
+    student: Tensor,
+    teacher: Tensor,
+    student_features: Tensor,
+    teacher_features: Tensor,
+    target: Tensor,
+    alpha: float = 1.0,
+    beta: float = 8.0,
+    temperature: float = 4.0,
+    ignore_index: int = 255,
+    weighted: str = "target",
+    level: str = "image",
+    distance: str = "euclidean",
+) -> Tensor:
+    r"""FDWA-DKD [0]: `pixel_dkd_loss` under the `feature_distance_weights`, as far as the abstract tells.
+
+    Args:
+        student: dense logits, shape ``(N, C, H, W)``.
+        teacher: same shape; no gradient flows into it.
+        student_features: features, shape ``(N, D, *, *)``, of the teacher's width and grid; no gradient flows into
+            them, so that no projection could be learnt here.
+        teacher_features: same shape.
+        target: integer labels, as in `pixel_dkd_loss`.
+        alpha: weight of the target term.
+        beta: weight of the non-target term.
+        temperature: softmax temperature T.
+        ignore_index: the label of ignored positions.
+        weighted: which term is weighted, as in `pixel_dkd_loss`.
+        level: of what there is a weight, as in `feature_distance_weights`.
+        distance: how features are compared, as in `feature_distance_weights`.
+
+    Returns:
+        Scalar, 0 where the logits agree up to a constant per position, or where everything is ignored.
+
+    Raises:
+        ValueError: if the shapes differ, or for what the two parts refuse.
+
+    >>> import torch
+    >>> teacher, features = torch.tensor([2.0, 1.0, 1.0]).log().reshape(1, 3, 1, 1), torch.zeros(1, 4, 2, 2)
+    >>> target = torch.zeros(1, 1, 1, dtype=torch.long)
+    >>> fdwa_dkd_loss(torch.zeros(1, 3, 1, 1), teacher, features, features + 1, target, temperature=1.0)
+    tensor(0.0589)
+
+    [0] Yu et al., Feature Distance-Weighted Adaptive Decoupled Knowledge Distillation for Medical Image Segmentation,
+        IJCARS 2025.
+    """
+    weights = feature_distance_weights(student_features, teacher_features, level, distance, size=student.shape[2:])
+    return pixel_dkd_loss(student, teacher, target, weights, alpha, beta, temperature, ignore_index, weighted)
+
+
+@loss_function()
 def nkd_loss(
     student: Tensor,
     teacher: Tensor,
@@ -250,7 +301,7 @@ def nkd_loss(
     share = F.softmax(teacher, dim=1).gather(1, label)
     of_target = -(share * F.log_softmax(student, dim=1).gather(1, label)).squeeze(1)
     log_p, log_q = (log_softmax_without(scores / temperature, own) for scores in (teacher, student))  # 0 at the label
-    of_others = -(log_p.exp() * log_q).sum(dim=1)
+    of_others = -expected(log_p.exp(), log_q)
     return position_mean(of_target + gamma * temperature**2 * of_others, valid)
 
 
@@ -264,7 +315,7 @@ def _decoupled(student: Tensor, teacher: Tensor, labels: Tensor, temperature: fl
         for sign in (1, -1)
     )
     log_p, log_q = log_softmax_without(teacher, own), log_softmax_without(student, own)  # 0 at the label
-    return of_target, (log_p.exp() * (log_p - log_q)).sum(dim=1)
+    return of_target, expected(log_p.exp(), log_p - log_q)
 
 
 def _position_weights(weights: Tensor, sizes: dict[str, int], axes: int) -> Tensor:
@@ -299,6 +350,10 @@ class DKDLoss(FunctionLoss, function=dkd_loss):
 
 class PixelDKDLoss(FunctionLoss, function=pixel_dkd_loss):
     """Module over `pixel_dkd_loss`; ``forward(student, teacher, target, weights=None)``."""
+
+
+class FDWADKDLoss(FunctionLoss, function=fdwa_dkd_loss):
+    """Module over `fdwa_dkd_loss`; ``forward(student, teacher, student_features, teacher_features, target)``."""
 
 
 class NKDLoss(FunctionLoss, function=nkd_loss):

@@ -92,7 +92,8 @@ def at_loss(student: Tensor, teacher: Tensor, p: float = 2, form: str = "code") 
         raise ValueError(f"expected form to be one of {FORMS} but found {form!r}")
     check_maps(student, teacher)
     maps = pool_to_smaller(student, teacher.detach())
-    attention = [F.normalize(each.abs().pow(p).mean(dim=1).flatten(1), dim=1) for each in maps]
+    powers = [each.square() if p == 2 else each.abs().pow(p) for each in maps]
+    attention = [F.normalize(each.mean(dim=1).flatten(1), dim=1) for each in powers]
     difference = attention[0] - attention[1]
     if form == "paper":
         return torch.linalg.vector_norm(difference, dim=1).mean()
@@ -207,7 +208,8 @@ def ofd_loss(student: Tensor, teacher: Tensor, margin: Tensor) -> Tensor:
         ValueError: if the shapes differ.
 
     The authors' function is N times as large: their training divides by the batch and by 1000 (CIFAR) or 10000
-    (ImageNet), and weighs level l of L with 2^-(L-1-l). mdistiller's is equal, mmrazor's 1000 times smaller.
+    (ImageNet), and weighs level l of L with 2^-(L-1-l), as `OFDLoss` does. mdistiller's is equal, mmrazor's 1000 times
+    smaller.
 
     >>> import torch
     >>> student, teacher = torch.tensor([[[2.0, -0.5, -3.0]]]), torch.tensor([[[1.0, -2.0, -2.0]]])
@@ -221,7 +223,7 @@ def ofd_loss(student: Tensor, teacher: Tensor, margin: Tensor) -> Tensor:
     check_shape("margin", margin, "C", {"C": sizes["C"]})
     target = torch.maximum(teacher.detach(), margin.detach().view(-1, *[1] * (student.dim() - 2)))
     counts = (student > target) | (target > 0)
-    return ((student - target).square() * counts).sum() / sizes["N"]
+    return F.mse_loss(student, torch.where(counts, target, student.detach()), reduction="sum") / sizes["N"]
 
 
 def ofd_margin(bn_weight: Tensor, bn_bias: Tensor) -> Tensor:
@@ -258,42 +260,73 @@ def ofd_margin(bn_weight: Tensor, bn_bias: Tensor) -> Tensor:
 
 
 class OFDLoss(nn.Module):
-    """Module over `ofd_loss` that keeps the margin; ``forward(student, teacher)``.
+    r"""`ofd_loss` over the levels of a pyramid with the authors' weights, from the first to the last level L - 1.
+
+    .. math:: \sum_{l=0}^{L-1} 2^{-(L - 1 - l)} \, \mathrm{OFD}(s_l, t_l, m_l)
 
     Args:
-        margin: lowest value to ask for in each channel.
-        bn_weight: γ of the teacher's batch norm, in place of a margin; see `ofd_margin`.
-        bn_bias: β of the same.
+        margin: lowest value to ask for in each channel, shape ``(C,)``, or a list of those by level.
+        batch_norm: in place of margins, the path in the teacher of the last batch norm before the ReLU, or a list of
+            them by level: the trainers show them to `read_teacher`, which takes the margins from them.
 
     Raises:
-        ValueError: if neither the margin nor both of the batch norm are given, or all are.
+        ValueError: if neither margins nor paths are given, or both; if there are other levels than margins.
+        RuntimeError: if it is called before it has margins.
     """
 
-    adapter, resize, levels = ofd_loss.adapter, ofd_loss.resize, ofd_loss.levels
+    adapter, resize, levels = ofd_loss.adapter, ofd_loss.resize, "all"
 
     def __init__(
         self,
-        margin: Tensor | Sequence[float] | None = None,
-        bn_weight: Tensor | Sequence[float] | None = None,
-        bn_bias: Tensor | Sequence[float] | None = None,
+        margin: Tensor | Sequence[float] | Sequence[Tensor | Sequence[float]] | None = None,
+        batch_norm: str | Sequence[str] | None = None,
     ):
         super().__init__()
-        given = [value is not None for value in (margin, bn_weight, bn_bias)]
-        if given not in ([True, False, False], [False, True, True]):
-            raise ValueError("expected either margin= or both of bn_weight= and bn_bias=")
-        if margin is None:
-            margin = ofd_margin(_as_floats(bn_weight), _as_floats(bn_bias))
-        self.register_buffer("margin", _as_floats(margin))
+        if (margin is None) == (batch_norm is None):
+            raise ValueError("expected either margin= or batch_norm= (the path of the teacher's batch norm)")
+        self.teacher_paths = [batch_norm] if isinstance(batch_norm, str) else list(batch_norm or ())
+        self._levels = 0
+        if margin is not None:
+            several = not isinstance(margin, Tensor) and isinstance(margin[0], (Tensor, list, tuple))
+            self._keep(margin if several else [margin])
 
-    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """See `ofd_loss`."""
-        return ofd_loss(student, teacher, self.margin)
+    def read_teacher(self, modules: Sequence[nn.Module]) -> None:
+        """Take the margins from the batch norms at ``teacher_paths``."""
+        for path, module in zip(self.teacher_paths, modules, strict=True):
+            if not isinstance(module, nn.modules.batchnorm._BatchNorm) or module.weight is None:
+                raise ValueError(f"expected a batch norm with weights at {path} of the teacher but found {module}")
+        self._keep([ofd_margin(module.weight.float(), module.bias.float()) for module in modules])
 
+    def _keep(self, margins: Sequence[Tensor | Sequence[float]]) -> None:
+        self._levels = len(margins)
+        for level, margin in enumerate(margins):
+            floats = margin if isinstance(margin, Tensor) else torch.tensor(margin, dtype=torch.get_default_dtype())
+            self.register_buffer(f"margin{level}", floats.detach().clone())
 
-def _as_floats(values: Tensor | Sequence[float]) -> Tensor:
-    if isinstance(values, Tensor):
-        return values.detach().clone()
-    return torch.tensor(values, dtype=torch.get_default_dtype())
+    @property
+    def margins(self) -> list[Tensor]:
+        """The margins of each level."""
+        return [getattr(self, f"margin{level}") for level in range(self._levels)]
+
+    def forward(self, student: Tensor | Sequence[Tensor], teacher: Tensor | Sequence[Tensor]) -> Tensor:
+        """The weighted sum over maps ``(N, C, *)`` by level; no gradient flows into the teacher's."""
+        margins = self.margins
+        if not margins:
+            raise RuntimeError("OFDLoss has no margins yet: give margin= or call read_teacher() with the batch norms")
+        student, teacher = ([each] if isinstance(each, Tensor) else list(each) for each in (student, teacher))
+        if not len(student) == len(teacher) == len(margins):
+            raise ValueError(
+                f"expected {len(margins)} levels, one for each margin, but found {len(student)} of the student and "
+                f"{len(teacher)} of the teacher"
+            )
+        last = len(margins) - 1
+        return sum(
+            2.0 ** (level - last) * ofd_loss(*maps)
+            for level, maps in enumerate(zip(student, teacher, margins, strict=True))
+        )
+
+    def extra_repr(self) -> str:
+        return f"batch_norm={self.teacher_paths}" if self.teacher_paths else f"levels={self._levels}"
 
 
 class VIDLoss(ShapedLoss):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 
 from common.losses.base import ShapedLoss, full_precision
 from common.losses.checks import check_shape, check_temperature
+
+ImageSize = tuple[float, float] | Tensor  # height and width; an array of numpy will do as well
 
 
 class FGDLoss(ShapedLoss):
@@ -82,7 +85,7 @@ class FGDLoss(ShapedLoss):
         student: Tensor,
         teacher: Tensor,
         boxes: Sequence[Tensor],
-        image_size: tuple[int, int] | Sequence[tuple[int, int]],
+        image_size: ImageSize | Sequence[ImageSize],
     ) -> dict[str, Tensor]:
         """``loss_foreground``, ``loss_background``, ``loss_attention`` and ``loss_relation``, weighted scalars.
 
@@ -93,6 +96,11 @@ class FGDLoss(ShapedLoss):
                 n may be 0.
             image_size: height and width in pixels of what a map covers, of all images or a list with those of each.
                 The authors give the size before padding, which stretches boxes where there is any.
+
+        Raises:
+            RuntimeError: if there are no layers yet.
+            ValueError: if shapes or sizes do not fit, or, on the CPU, a box ends before it begins; elsewhere, where
+                looking would stall the queue, such a box covers nothing, or little.
         """
         self.check_built()
         sizes = check_shape("student map", student, "B C H W", {"C": self.student_context.channels})
@@ -152,7 +160,7 @@ def fgd_attention(features: Tensor, temperature: float) -> tuple[Tensor, Tensor]
 
 @torch.no_grad()
 def fgd_masks(
-    boxes: Sequence[Tensor], image_size: tuple[int, int] | Sequence[tuple[int, int]], size: tuple[int, int]
+    boxes: Sequence[Tensor], image_size: ImageSize | Sequence[ImageSize], size: tuple[int, int]
 ) -> tuple[Tensor, Tensor]:
     """Foreground and background masks of `FGDLoss` on a grid of ``size``, both ``(B, H, W)``.
 
@@ -164,18 +172,33 @@ def fgd_masks(
     >>> (9 * foreground[0, :, 1]).tolist(), (7 * background[0, :, 1]).tolist()
     ([1.0, 1.0, 1.0, 0.0], [0.0, 0.0, 0.0, 1.0])
     """
-    sizes = [image_size] * len(boxes) if isinstance(image_size[0], int) else image_size
-    if len(sizes) != len(boxes):
-        raise ValueError(f"expected one image_size, or those of {len(boxes)} images, but found {len(sizes)}")
+    sizes = _image_sizes(image_size, len(boxes))
     foreground = torch.stack([_box_weights(each, *of, size) for each, of in zip(boxes, sizes, strict=True)])
     background = (foreground == 0).to(foreground.dtype)
     return foreground, background / background.sum(dim=(1, 2), keepdim=True).clamp(min=1)
 
 
-def _box_weights(boxes: Tensor, image_height: int, image_width: int, size: tuple[int, int]) -> Tensor:
+def _image_sizes(image_size: ImageSize | Sequence[ImageSize], count: int) -> list[Sequence[float]]:
+    """Height and width of each of ``count`` images."""
+    sizes = [_as_numbers(each) for each in _as_numbers(image_size)]
+    if all(isinstance(each, (int, float)) for each in sizes):
+        sizes = [sizes] * count
+    if len(sizes) != count:
+        raise ValueError(f"expected one image_size, or those of {count} images, but found {len(sizes)}")
+    for each in sizes:
+        if isinstance(each, (int, float)) or len(each) != 2 or not (each[0] > 0 and each[1] > 0):
+            raise ValueError(f"expected an image_size of a height and a width above 0 but found {each}")
+    return sizes
+
+
+def _as_numbers(value: Any) -> Any:
+    """What a tensor or array of numpy holds, as numbers and lists; anything else as it is."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _box_weights(boxes: Tensor, image_height: float, image_width: float, size: tuple[int, int]) -> Tensor:
     """1 / area of the smallest of the boxes ``(n, 4)`` over each cell, or 0."""
-    if boxes.dim() != 2 or boxes.shape[1] != 4:
-        raise ValueError(f"expected boxes of shape (n, 4) but found {tuple(boxes.shape)}")
+    _check_boxes(boxes)
     area, inside = 1, []
     for axis, (pixels, cells) in enumerate(((image_width, size[1]), (image_height, size[0]))):
         low = (boxes[:, axis] / pixels * cells).floor()
@@ -183,5 +206,16 @@ def _box_weights(boxes: Tensor, image_height: int, image_width: int, size: tuple
         area = area * (high - low + 1)
         at = torch.arange(cells, device=boxes.device)
         inside.append((at >= low[:, None]) & (at <= high[:, None]))
-    weights = inside[1][:, :, None] * inside[0][:, None, :] / area[:, None, None]
+    weights = inside[1][:, :, None] * inside[0][:, None, :] / area[:, None, None].clamp(min=1)
     return torch.cat([weights.new_zeros(1, *size), weights]).amax(dim=0)
+
+
+def _check_boxes(boxes: Tensor) -> None:
+    if boxes.dim() != 2 or boxes.shape[1] != 4:
+        raise ValueError(f"expected boxes of shape (n, 4) but found {tuple(boxes.shape)}")
+    if boxes.device.type != "cpu" or torch.compiler.is_compiling():
+        return
+    proper = (boxes[:, :2] <= boxes[:, 2:]).all(dim=1)
+    if not proper.all():
+        found = boxes[~proper][0].tolist()
+        raise ValueError(f"expected boxes of corners x1, y1, x2, y2 with x1 <= x2 and y1 <= y2 but found {found}")

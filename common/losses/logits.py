@@ -9,6 +9,9 @@ from torch import Tensor
 from common.losses.base import FunctionLoss, loss_function
 from common.losses.checks import check_labels, check_shape, check_temperature, drop_channel_axis
 
+# Equal numbers less their mean are up to about 5 units of rounding from 0; what is nearer than this varies by chance.
+ROUNDINGS = 8
+
 
 @loss_function()
 def kd_loss(
@@ -36,7 +39,8 @@ def kd_loss(
             where 255 may be a class.
 
     Returns:
-        Scalar, 0 where the two agree up to a constant per position, or where everything is ignored.
+        Scalar, 0 where the two agree up to a constant per position, or where everything is ignored. Classes that
+        both mask with scores of -inf count 0, as all that the teacher gives no probability.
 
     Raises:
         ValueError: if the shapes differ, there are fewer than 2 classes, or the temperature is not above 0.
@@ -67,8 +71,9 @@ def lskd_loss(
         \frac{T^2}{|V|} \sum_{i \in V} \mathrm{KL}\big(\sigma_c(Z(t_i)/T) \,\|\, \sigma_c(Z(s_i)/T)\big), \quad
         Z(z) = \frac{z - \bar z}{\mathrm{std}_c(z) + \epsilon}
 
-    with the unbiased standard deviation over the classes. Scores that are the same for all classes are standardised
-    to 0 with a finite gradient, where the published code has none. torchdistill leaves out :math:`T^2`.
+    with the unbiased standard deviation over the classes. Scores that are the same for all classes, up to rounding, are
+    centred and not scaled, for a gradient of ordinary size where the published code has none. Scores of -inf, by which
+    classes are masked in other losses, have no standard deviation and give NaN. torchdistill leaves out :math:`T^2`.
 
     Args:
         student: logits, shape ``(N, C)`` or ``(N, C, *)``.
@@ -101,8 +106,8 @@ def _standardised(scores: Tensor, eps: float) -> Tensor:
     centred = scores - scores.mean(dim=1, keepdim=True)
     variance = centred.square().sum(dim=1, keepdim=True) / (scores.shape[1] - 1)
     # Of equal scores the root has no derivative, and 1 / eps would make a gradient of ten millions; 0 / 1 is 0 as well.
-    constant = variance == 0
-    return centred / (variance.masked_fill(constant, 1.0).sqrt() + eps)
+    rounding = ROUNDINGS * torch.finfo(scores.dtype).eps * scores.detach().abs().amax(dim=1, keepdim=True)
+    return centred / (variance.masked_fill(variance <= rounding.square(), 1.0).sqrt() + eps)
 
 
 @loss_function()
@@ -132,7 +137,7 @@ def wsld_loss(
         ignore_index: the label of ignored positions, as in `kd_loss`.
 
     Returns:
-        Scalar, 0 where everything is ignored.
+        Scalar, 0 where everything is ignored. Classes that both mask with scores of -inf count 0.
 
     Raises:
         ValueError: if the shapes differ, there are fewer than 2 classes, a label is none of them (on the CPU), or
@@ -151,7 +156,7 @@ def wsld_loss(
     teacher_error = F.cross_entropy(teacher, labels, reduction="none")
     weight = -torch.expm1(-student_error / (teacher_error + 1e-7))
     log_q = F.log_softmax(student / temperature, dim=1)
-    cross_entropy = -(F.softmax(teacher / temperature, dim=1) * log_q).sum(dim=1)
+    cross_entropy = -expected(F.softmax(teacher / temperature, dim=1), log_q)
     return position_mean(weight * cross_entropy, valid) * temperature**2
 
 
@@ -169,7 +174,12 @@ def kl_divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tenso
     """KL of softened probabilities over the second axis; shape ``(N, *)``, without T²."""
     log_q = F.log_softmax(student / temperature, dim=1)
     log_p = F.log_softmax(teacher / temperature, dim=1)
-    return (log_p.exp() * (log_p - log_q)).sum(dim=1)
+    return expected(log_p.exp(), log_p - log_q)
+
+
+def expected(probabilities: Tensor, values: Tensor) -> Tensor:
+    """Mean of values over the second axis by their probabilities; one of probability 0 counts 0 even if infinite."""
+    return (probabilities * values.masked_fill(probabilities == 0, 0.0)).sum(dim=1)
 
 
 def position_mean(values: Tensor, valid: Tensor | None) -> Tensor:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, NamedTuple
 
 import torch
-from torch import Size, Tensor, nn
+from torch import Tensor, nn
 
-from common.losses.base import FunctionLoss, ShapedLoss, full_precision, loss_function
+from common.losses.base import FunctionLoss, full_precision, loss_function
 from common.losses.checks import check_shape
 
 DICE_FORMS = ("pairs", "literal")
 NORMS = ("mask", "positions", "typeset")
-# form of MasKD -> (whether tokens have weights of their own, added to the sum of the mask, factor)
-MASKD_FORMS = {"detection": (True, 1e-12, 1.0), "segmentation": (False, 1e-5, 0.5)}
+# form of MasKD -> (added to the sum of the mask, factor)
+MASKD_FORMS = {"detection": (1e-12, 1.0), "segmentation": (1e-5, 0.5)}
 
 
 @loss_function()
@@ -167,7 +169,8 @@ class ReceptiveTokens(nn.Module):
     .. math:: m = \sigma(E F), \qquad E \in \mathbb{R}^{M \times C},\; F \in \mathbb{R}^{C \times H W}
 
     They are trained with the teacher frozen: its map is replaced by `Reception.masked`, and its task loss is
-    minimised together with `dice_diversity_loss` of the masks. In the distillation stage they stay as they are.
+    minimised together with `dice_diversity_loss` of the masks; ``docs/methods.md`` has the loop. In the distillation
+    stage they stay as they are.
 
     Args:
         channels: channels of the map.
@@ -205,74 +208,58 @@ class ReceptiveTokens(nn.Module):
         return None if self.probability is None else self.probability(feature).flatten(1).softmax(1)
 
 
-class MasKDLoss(ShapedLoss):
+class MasKDLoss(nn.Module):
     """Masked distillation with receptive tokens [0]: `masked_feature_loss` under the masks of the teacher's tokens.
 
-    The tokens do not learn here. Those of `tokens` were trained before (see `ReceptiveTokens`); without any, new ones
-    are made, which must be loaded into the attribute ``tokens`` (``loss.tokens.load_state_dict(…)``), for untrained
-    tokens mask nothing in particular. They learn nothing from the loss, but go into its state dict.
+    The tokens were trained before, see `ReceptiveTokens`. They learn nothing from the loss, but go into its state dict.
 
     Args:
-        tokens: trained tokens, or a list of them by level; they are frozen.
-        channels: channels of the teacher's levels, where no tokens are given; None takes them from the shapes.
-        num_tokens: number of tokens by level, where none are given.
-        weight_mask: whether new tokens weigh their masks; None does so for detection.
+        tokens: trained tokens, or a list of them by level; they are frozen. Or the file that their state dict, or that
+            of an ``nn.ModuleList`` of them by level, was saved to.
         student_mask: whether the masks are multiplied by those that the tokens see in the student's map, without a
-            gradient through them. The authors do this for detection after 1000 to 8500 iterations, when the student's
-            map has come near the teacher's; set the attribute then.
+            gradient through them. The authors do this for detection.
+        student_mask_from: the call in training mode from which on they are; the authors wait for 1000 to 8500
+            iterations, until the student's map has come near the teacher's.
         form: ``'detection'``, or ``'segmentation'`` for maps of class scores, which the authors weigh by a factor of
             0.5 inside the loss, with 1e-5 added to the sum of the mask.
 
     Raises:
-        ValueError: if the shapes differ, the levels are not those of the tokens, or the form is unknown.
-        RuntimeError: if it is called before it has tokens.
+        ValueError: if the shapes differ, the levels are not those of the tokens, the form is unknown, or the file holds
+            no tokens.
 
     [0] Huang et al., Masked Distillation with Receptive Tokens, ICLR 2023.
     """
 
-    adapter, levels = "auto", "all"
+    adapter, resize, levels = "auto", True, "all"
 
     def __init__(
         self,
-        tokens: ReceptiveTokens | Sequence[ReceptiveTokens] | None = None,
-        channels: int | Sequence[int] | None = None,
-        num_tokens: int = 6,
-        weight_mask: bool | None = None,
+        tokens: ReceptiveTokens | Sequence[ReceptiveTokens] | str | Path,
         student_mask: bool = False,
+        student_mask_from: int = 0,
         form: str = "detection",
     ):
+        super().__init__()
         if form not in MASKD_FORMS:
             raise ValueError(f"expected form to be one of {tuple(MASKD_FORMS)} but found {form!r}")
-        if tokens is not None:
-            given = _listed(tokens)
-            channels = [each.tokens.shape[1] for each in given]
-        self._options = {
-            "num_tokens": num_tokens,
-            "weighted": MASKD_FORMS[form][0] if weight_mask is None else weight_mask,
-        }
-        super().__init__(channels=channels)
-        self.student_mask, self.form = student_mask, form
-        if tokens is not None:
-            self.tokens = nn.ModuleList(given).requires_grad_(False)
-
-    def widths(self, student: Size | list[Size], teacher: Size | list[Size]) -> Mapping[str, Any]:
-        return {"channels": [shape[1] for shape in _listed(teacher)]}
-
-    def make_layers(self, channels: int | Sequence[int]) -> None:
-        made = [ReceptiveTokens(width, **self._options) for width in _listed(channels)]
-        self.tokens = nn.ModuleList(made).requires_grad_(False)
+        given = _read_tokens(tokens) if isinstance(tokens, (str, Path)) else _listed(tokens)
+        self.tokens = nn.ModuleList(given).requires_grad_(False)
+        self.student_mask, self.student_mask_from, self.form = student_mask, student_mask_from, form
+        self.register_buffer("calls", torch.tensor(0))
 
     @full_precision
     def forward(self, student: Tensor | Sequence[Tensor], teacher: Tensor | Sequence[Tensor]) -> Tensor:
         """The loss of maps ``(B, C, H, W)``, summed over levels; no gradient flows into the teacher's."""
-        self.check_built()
         student, teacher = _listed(student), _listed(teacher)
         if not len(student) == len(teacher) == len(self.tokens):
             raise ValueError(
                 f"expected {len(self.tokens)} levels but found {len(student)} of the student and {len(teacher)} of "
                 f"the teacher"
             )
-        return sum(self._level(*level) for level in zip(student, teacher, self.tokens, strict=True))
+        loss = sum(self._level(*level) for level in zip(student, teacher, self.tokens, strict=True))
+        if self.training:
+            self.calls += 1
+        return loss
 
     def _level(self, student: Tensor, teacher: Tensor, tokens: ReceptiveTokens) -> Tensor:
         sizes = check_shape("student map", student, "B C H W")
@@ -280,14 +267,35 @@ class MasKDLoss(ShapedLoss):
         with torch.no_grad():
             masks, weights = tokens.masks(teacher), tokens.weights(teacher)
             if self.student_mask:
-                masks = masks * tokens.masks(student)
-        _, eps, factor = MASKD_FORMS[self.form]
+                masks = torch.where(self.calls >= self.student_mask_from, masks * tokens.masks(student), masks)
+        eps, factor = MASKD_FORMS[self.form]
         return factor * masked_feature_loss(student, teacher, masks, weights, eps=eps)
 
     def extra_repr(self) -> str:
-        return f"student_mask={self.student_mask}, form={self.form!r}"
+        return f"student_mask={self.student_mask}, student_mask_from={self.student_mask_from}, form={self.form!r}"
+
+
+def _read_tokens(path: str | Path) -> list[ReceptiveTokens]:
+    """The tokens of each level in a file."""
+    if not Path(path).is_file():
+        raise ValueError(f"expected trained tokens (see ReceptiveTokens) at {path} but found no file")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = {f"0.{name}": value for name, value in state.items()} if "tokens" in state else state
+        levels = max(1, sum(name.endswith(".tokens") for name in state))
+        return [_tokens_of(state, f"{level}.") for level in range(levels)]
+    except (AttributeError, EOFError, KeyError, RuntimeError, TypeError, UnpicklingError) as error:
+        raise ValueError(f"expected the state dict of trained tokens in {path} but found another file") from error
+
+
+def _tokens_of(state: Mapping[str, Tensor], prefix: str) -> ReceptiveTokens:
+    own = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    count, channels = own["tokens"].shape
+    tokens = ReceptiveTokens(channels, count, weighted="probability.0.weight" in own)
+    tokens.load_state_dict(own)
+    return tokens
 
 
 def _listed(value: Any) -> list:
-    """A single tensor, shape, width or module as a list of it."""
-    return list(value) if isinstance(value, (list, tuple)) and not isinstance(value, Size) else [value]
+    """A single tensor or module as a list of it."""
+    return list(value) if isinstance(value, (list, tuple)) else [value]

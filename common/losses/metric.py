@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from common.losses.base import FunctionLoss, loss_function
 from common.losses.checks import check_labels, check_shape, drop_channel_axis
+from common.losses.structure import unit_vectors
 
 DISTANCES = ("sqeuclidean", "euclidean", "cosine")
 MINING = ("hard", "all")
@@ -324,7 +325,7 @@ def _check_label_count(name: str, labels: Tensor, count: int) -> Tensor:
     labels = drop_channel_axis(labels, spatial=0)
     if len(labels) != count:
         raise ValueError(f"expected {count} {name} but found {len(labels)}")
-    return labels
+    return labels.long()
 
 
 def _check_option(name: str, value: str, known: tuple[str, ...]) -> None:
@@ -336,7 +337,7 @@ def _distances(rows: Tensor, columns: Tensor, distance: str) -> Tensor:
     """Distance of each of N embeddings to each of M, shape ``(N, M)``."""
     _check_option("distance", distance, DISTANCES)
     if distance == "cosine":
-        return 1 - F.normalize(rows, dim=1) @ F.normalize(columns, dim=1).T
+        return 1 - unit_vectors(rows, dim=1) @ unit_vectors(columns, dim=1).T
     # By differences: squares expanded into products lose the small distances that matter here.
     euclidean = torch.cdist(rows, columns, compute_mode="donot_use_mm_for_euclid_dist")
     return euclidean if distance == "euclidean" else euclidean.square()

@@ -11,8 +11,9 @@ from torch import Size, Tensor, nn
 
 from common.losses.base import FunctionLoss, ShapedLoss, full_precision, loss_function
 from common.losses.channel import cwd_loss
-from common.losses.checks import check_labels, check_shape, check_temperature, drop_channel_axis
+from common.losses.checks import check_labels, check_normalised, check_shape, check_temperature, drop_channel_axis
 from common.losses.logits import kd_loss
+from common.losses.review import as_levels
 
 REVIEWS = ("final", "next")
 
@@ -144,7 +145,7 @@ class FFLLoss(ShapedLoss):
 
         Raises:
             RuntimeError: if there are no layers yet.
-            ValueError: if shapes do not fit.
+            ValueError: if shapes do not fit, or a single position is to be normalised in training.
         """
         self.check_built()
         sizes = check_shape("student logits", student, "N C")
@@ -165,6 +166,8 @@ class FFLLoss(ShapedLoss):
         sizes = check_shape("student features", student_features, "N C1 H W")
         check_shape("peer features", peer_features, "N C2 H2 W2", {"N": sizes["N"]})
         grid = max(student_features.shape[2:], peer_features.shape[2:], key=lambda shape: shape.numel())
+        if self.training:
+            check_normalised(sizes["N"], grid.numel(), "of the fused map")
         return self.fusion(torch.cat([_resized(student_features, grid), _resized(peer_features, grid)], dim=1))
 
     def extra_repr(self) -> str:
@@ -237,13 +240,13 @@ class SelfReflectionLoss(ShapedLoss):
     def widths(self, **shapes: Any) -> dict[str, Any]:
         """Channels and classes from the shapes."""
         found = {
-            "student_channels": [shape[1] for shape in shapes["student_stages"]],
+            "student_channels": [shape[1] for shape in as_levels(shapes["student_stages"])],
             "num_classes": shapes["student"][1],
         }
         if self.channel_weight:
             if shapes.get("teacher_stages") is None:
                 raise ValueError("expected teacher_stages for the channel distillation but found none")
-            found["teacher_channels"] = [shape[1] for shape in shapes["teacher_stages"]]
+            found["teacher_channels"] = [shape[1] for shape in as_levels(shapes["teacher_stages"])]
         return found
 
     def make_layers(
@@ -267,8 +270,8 @@ class SelfReflectionLoss(ShapedLoss):
         self,
         student: Tensor,
         teacher: Tensor,
-        student_stages: Sequence[Tensor],
-        teacher_stages: Sequence[Tensor] | None = None,
+        student_stages: Tensor | Sequence[Tensor],
+        teacher_stages: Tensor | Sequence[Tensor] | None = None,
         target: Tensor | None = None,
     ) -> dict[str, Tensor]:
         """The weighted parts ``loss_channel``, ``loss_response``, ``loss_review`` and ``loss_label``.
@@ -276,7 +279,8 @@ class SelfReflectionLoss(ShapedLoss):
         Args:
             student: logits, shape ``(N, C)``.
             teacher: same shape; no gradient flows into them.
-            student_stages: features of each stage from shallow to deep, each of shape ``(N, C_l, H_l, W_l)``.
+            student_stages: features of each stage from shallow to deep, each of shape ``(N, C_l, H_l, W_l)``; those
+                of a single stage need no list.
             teacher_stages: the teacher's, of any grids; wanted unless ``channel_weight=0``.
             target: integer classes, shape ``(N,)``; wanted unless ``label_weight=0``.
 
@@ -287,6 +291,7 @@ class SelfReflectionLoss(ShapedLoss):
         self.check_built()
         sizes = check_shape("student logits", student, "N C")
         check_shape("teacher logits", teacher, "N C", sizes)
+        student_stages = as_levels(student_stages)
         self._check_stages("student", student_stages, sizes["N"])
         scores = [
             classifier(features.mean(dim=(2, 3)))
@@ -309,9 +314,10 @@ class SelfReflectionLoss(ShapedLoss):
             parts["loss_label"] = self.label_weight * _mean([F.cross_entropy(own, target) for own in scores])
         return parts
 
-    def _channel(self, student_stages: Sequence[Tensor], teacher_stages: Sequence[Tensor] | None) -> Tensor:
+    def _channel(self, student_stages: list[Tensor], teacher_stages: Tensor | Sequence[Tensor] | None) -> Tensor:
         if teacher_stages is None:
             raise ValueError("expected teacher_stages for the channel distillation but found none")
+        teacher_stages = as_levels(teacher_stages)
         self._check_stages("teacher", teacher_stages, len(student_stages[0]))
         each = []
         for projection, own, wanted in zip(self.projections, student_stages, teacher_stages, strict=True):
@@ -336,7 +342,7 @@ def _check_target(target: Tensor, sizes: dict[str, int]) -> Tensor:
     if len(target) != sizes["N"]:
         raise ValueError(f"expected {sizes['N']} labels as target but found {len(target)}")
     check_labels(target, sizes["C"])
-    return target
+    return target.long()
 
 
 def _resized(features: Tensor, grid: Size) -> Tensor:

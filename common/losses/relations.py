@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from common.losses.base import FunctionLoss, loss_function
 from common.losses.checks import check_shape
+from common.losses.chunks import automatic_chunk, sum_over_rows
+from common.losses.structure import unit_vectors
 
 DIRECTION_EPS = 1e-12  # points nearer than this have no direction to each other
 SQUARED_DISTANCE_EPS = 1e-12
-CHUNK_ELEMENTS = 2**24
 
 
 @loss_function(resize=False)
@@ -35,7 +35,8 @@ def sp_loss(student: Tensor, teacher: Tensor) -> Tensor:
     Raises:
         ValueError: if the batches differ.
 
-    torchdistill divides the rows by their L1 norm, which gives smaller values.
+    torchdistill divides the rows by their L1 norm, which gives smaller values. The row of a sample of zeros stays 0 and
+    gives no gradient, where that of the authors' code is up to 1e12.
 
     >>> import torch
     >>> sp_loss(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[1.0], [1.0]]))
@@ -44,7 +45,7 @@ def sp_loss(student: Tensor, teacher: Tensor) -> Tensor:
     [0] Tung and Mori, Similarity-Preserving Knowledge Distillation, ICCV 2019.
     """
     student, teacher = _rows(student, teacher)
-    similarity = [F.normalize(rows @ rows.T, dim=1) for rows in (student, teacher)]
+    similarity = [unit_vectors(rows @ rows.T, dim=1) for rows in (student, teacher)]
     return (similarity[1] - similarity[0]).square().mean()
 
 
@@ -71,7 +72,8 @@ def rkd_distance_loss(student: Tensor, teacher: Tensor, l2_normalize: bool = Fal
     Raises:
         ValueError: if the batches differ or hold fewer than 2 samples.
 
-    Samples that coincide count with the distance 1e-6, as in the authors' code, and give no gradient.
+    Samples that coincide count with the distance 1e-6, as in the authors' code, and give no gradient. A sample of zeros
+    has no direction to be normalised to: it stays where it is, without a gradient.
 
     >>> import torch
     >>> rkd_distance_loss(torch.tensor([[0.0], [1.0], [2.0]]), torch.tensor([[0.0], [1.0], [3.0]]))
@@ -105,8 +107,8 @@ def rkd_angle_loss(
         \psi_A(x_i, x_j, x_k) = \langle e^{ij}, e^{ik} \rangle, \quad
         e^{ij} = \frac{x_j - x_i}{\|x_j - x_i\|_2}
 
-    with the Huber loss l of threshold 1. The angles are computed for a chunk of the vertices i at a time, and again
-    in the backward pass, so that neither holds all N³ of them.
+    with the Huber loss l of threshold 1. The angles are computed for a chunk of the vertices i at a time, with their
+    gradient, so that all N³ of them are never held.
 
     Args:
         student: embeddings, shape ``(N, …)``, flattened behind the batch.
@@ -114,7 +116,7 @@ def rkd_angle_loss(
         l2_normalize: scale each embedding to length 1 first. The authors' code, RepDistiller and mdistiller do
             not; mmrazor does unless told otherwise.
         chunk_size: vertices i at a time; the value does not depend on it. None takes as many as need tensors of
-            2²⁴ elements (64 MiB in float32).
+            2²² elements (16 MiB in float32).
 
     Returns:
         Scalar without the weight (50 in the authors' code), 0 where the two agree up to translation, rotation and
@@ -124,7 +126,7 @@ def rkd_angle_loss(
         ValueError: if the batches differ or hold fewer than 2 samples, or the chunk size is below 1.
 
     Samples that coincide have no direction to each other: e is 0 there, as in the authors' code, and gives no
-    gradient, where theirs is up to 1e12.
+    gradient, where theirs is up to 1e12. So it is with samples of zeros that are to be normalised.
 
     >>> import torch
     >>> line = torch.tensor([[0.0, 0.0], [1.0, 0.0], [2.0, 0.0]])
@@ -133,28 +135,17 @@ def rkd_angle_loss(
 
     [0] Park et al., Relational Knowledge Distillation, CVPR 2019.
     """
-    if chunk_size is not None and chunk_size < 1:
-        raise ValueError(f"expected a chunk size of at least 1 but found {chunk_size}")
     student, teacher = _embeddings(student, teacher, l2_normalize)
     count = len(student)
-    if chunk_size is None:
-        chunk_size = max(1, CHUNK_ELEMENTS // (count * max(count, student.shape[1], teacher.shape[1])))
-    if chunk_size >= count:
-        return _angle_differences(student, teacher, 0, count) / count**3
-    total = student.new_zeros(())
-    for start in range(0, count, chunk_size):
-        stop = min(start + chunk_size, count)
-        total = total + checkpoint(
-            _angle_differences, student, teacher, start, stop, use_reentrant=False, preserve_rng_state=False
-        )
-    return total / count**3
+    rows = automatic_chunk(count * max(count, student.shape[1], teacher.shape[1])) if chunk_size is None else chunk_size
+    return sum_over_rows(_angle_differences, rows, (student, teacher), student, teacher) / count**3
 
 
-def _angle_differences(student: Tensor, teacher: Tensor, start: int, stop: int) -> Tensor:
-    """Sum of the Huber losses of all angles at the vertices ``start`` to ``stop``."""
+def _angle_differences(vertices: Tensor, teacher_vertices: Tensor, student: Tensor, teacher: Tensor) -> Tensor:
+    """Sum of the Huber losses of all angles at some of the samples."""
     cosines = []
-    for points in (student, teacher):
-        edges = points[None, :] - points[start:stop, None]
+    for corners, points in ((vertices, student), (teacher_vertices, teacher)):
+        edges = points[None, :] - corners[:, None]
         lengths = torch.linalg.vector_norm(edges, dim=2, keepdim=True)
         directions = edges / lengths.masked_fill(lengths < DIRECTION_EPS, float("inf"))
         cosines.append(directions @ directions.transpose(1, 2))
@@ -172,7 +163,7 @@ def _embeddings(student: Tensor, teacher: Tensor, l2_normalize: bool) -> tuple[T
     if len(student) < 2:
         raise ValueError(f"expected at least 2 samples, for relations between them, but found {len(student)}")
     if l2_normalize:
-        student, teacher = F.normalize(student, dim=1), F.normalize(teacher, dim=1)
+        student, teacher = unit_vectors(student, dim=1), unit_vectors(teacher, dim=1)
     return student, teacher
 
 

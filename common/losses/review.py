@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Size, Tensor, nn
 
 from common.losses.base import FunctionLoss, ShapedLoss, full_precision, loss_function
-from common.losses.checks import check_shape
+from common.losses.checks import check_normalised, check_shape
 
 SCALES = (4, 2, 1)
 Levels = Tensor | Sequence[Tensor]
@@ -64,11 +64,12 @@ def _compare(student: Tensor, teacher: Tensor, place: str) -> Tensor:
     sizes = check_shape(f"student map{place}", student, "B C H W")
     check_shape(f"teacher map{place}", teacher, "B C H W", sizes)
     total, weight, weights = F.mse_loss(student, teacher), 1.0, 1.0
+    difference = student - teacher
     for cells in SCALES:
         if cells < sizes["H"]:
             weight /= 2
             weights += weight
-            pooled = F.adaptive_avg_pool2d(student - teacher, cells)
+            pooled = F.adaptive_avg_pool2d(difference, cells)
             total = total + weight * pooled.square().mean()
     return total / weights
 
@@ -210,9 +211,6 @@ class ReviewKDLoss(ShapedLoss):
             found = check_shape(f"student map{place}", s, "B C H W", {**batch, "C": own})
             batch = {"B": found["B"]}
             grid = check_shape(f"teacher map{place}", t, "B C H W", {**batch, "C": wanted})
-            positions = min(found["H"] * found["W"], grid["H"] * grid["W"])
-            if self.training and found["B"] * positions == 1:
-                raise ValueError(
-                    f"expected at least 2 samples{place}, which is a single position and is normalised by the batch, "
-                    f"but found 1"
-                )
+            if self.training:
+                positions = min(found["H"] * found["W"], grid["H"] * grid["W"])
+                check_normalised(found["B"], positions, place.strip())

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from common.losses.base import FunctionLoss, loss_function
 from common.losses.checks import check_labels, check_shape, drop_channel_axis
-
-# Elements of one intermediate tensor where the caller names no chunk; about four are alive at once.
-CHUNK_ELEMENTS = 2**22
+from common.losses.chunks import automatic_chunk, sum_over_rows
 
 
 def unit_vectors(features: Tensor, dim: int, eps: float = 1e-12, detach_norm: bool = False) -> Tensor:
@@ -27,26 +24,6 @@ def unit_vectors(features: Tensor, dim: int, eps: float = 1e-12, detach_norm: bo
     if detach_norm:
         norm = norm.detach()
     return features / (norm + eps).masked_fill(norm == 0, math.inf)
-
-
-def sum_over_rows(part: Callable[..., Tensor], chunk_size: int, rows: tuple[Tensor, ...], *whole: Tensor) -> Tensor:
-    """``part(*rows, *whole)`` summed over chunks of the rows, which lie along the axis before the last.
-
-    Each chunk is computed again in the backward pass, so that the memory of both passes grows with ``chunk_size``
-    and not with the number of rows.
-    """
-    if chunk_size < 1:
-        raise ValueError(f"expected a chunk_size of at least 1 but found {chunk_size}")
-    if chunk_size >= rows[0].shape[-2]:
-        return part(*rows, *whole)
-    chunks = zip(*(tensor.split(chunk_size, dim=-2) for tensor in rows), strict=True)
-    parts = [checkpoint(part, *chunk, *whole, use_reentrant=False, preserve_rng_state=False) for chunk in chunks]
-    return torch.stack(parts).sum()
-
-
-def automatic_chunk(elements_per_row: int) -> int:
-    """Rows of which one intermediate tensor holds `CHUNK_ELEMENTS`."""
-    return max(1, CHUNK_ELEMENTS // elements_per_row)
 
 
 def floor_labels(target: Tensor, batch: int, size: tuple[int, int]) -> Tensor:
@@ -127,7 +104,19 @@ def _pool_cells(features: Tensor, scale: float, kernel: int | None) -> Tensor:
     if kernel is not None and kernel < 1:
         raise ValueError(f"expected a kernel of at least 1 but found {kernel}")
     sides = [kernel or max(1, int(scale * side)) for side in features.shape[2:]]
-    return F.max_pool2d(features, sides, ceil_mode=True)
+    return _ContiguousGradient.apply(F.max_pool2d(features, sides, ceil_mode=True))
+
+
+class _ContiguousGradient(torch.autograd.Function):
+    """The same, with a gradient in row-major order: for a transposed one torch's max pooling copies the whole map."""
+
+    @staticmethod
+    def forward(ctx: Any, cells: Tensor) -> Tensor:
+        return cells.view_as(cells)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> Tensor:
+        return upstream.contiguous()
 
 
 def _affinity_error(student: Tensor, teacher: Tensor, all_student: Tensor, all_teacher: Tensor) -> Tensor:

@@ -16,8 +16,8 @@ def wavelet_loss(student: Tensor, teacher: Tensor, depth: int = 3) -> Tensor:
 
     .. math:: \sum_{j=1}^{J} \frac{1}{3 |D_j|} \sum_{d \in \{H, V, D\}} \big\| D_{j,d}(s) - D_{j,d}(t) \big\|_1
 
-    with the horizontal, vertical and diagonal detail of the j-th step of an orthonormal Haar wavelet transform. The
-    mean of each 2x2 block goes on to the next step, and what is left after the last is not compared.
+    with the horizontal, vertical and diagonal detail of the j-th step of an orthonormal Haar wavelet transform. Half
+    the sum of each 2x2 block goes on to the next step, and what is left after the last is not compared.
 
     FreeKD weights the bands by masks from prompts, which are learnt on the teacher beforehand; this is its loss with
     all masks at 1, and no reproduction of the method. Its code names its three tensors after the directions H, V and

@@ -1,4 +1,5 @@
 # A mean teacher (Tarvainen and Valpola, NeurIPS 2017): the student learns from its own running mean.
+# Momentum, temperature and the divergence in place of the authors' squared error of probabilities are ours.
 _base_ = "./student_digits.py"
 model = dict(
     _delete_=True,

@@ -1,4 +1,4 @@
-# Normalised distillation (Yang et al., ICCV 2023).
+# Normalised distillation (Yang et al., ICCV 2023); gamma and temperature are the authors' for ImageNet.
 _base_ = "./kd_digits.py"
 model = dict(
     losses=dict(

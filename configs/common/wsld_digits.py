@@ -1,4 +1,4 @@
-# Weighted soft labels (Zhou et al., ICLR 2021).
+# Weighted soft labels (Zhou et al., ICLR 2021); temperature and weight are those for ImageNet, of mmrazor.
 _base_ = "./kd_digits.py"
 model = dict(
     losses=dict(

@@ -8,13 +8,14 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.registry import DATASETS
 
 import tasks.amr  # noqa: F401
 from common.checkpoint import read_checkpoint
+from common.classification.data_check import build_dataset, student_config
 from common.classification.entry import load_classifier, predicted, prepare
 from common.config import read_config
 from common.errors import ConfigError, DataError
+from common.training import set_data_root
 from tasks.amr.datasets import SignalDataset
 from tasks.amr.export import export
 from tasks.amr.methods import METHODS, distilled_config
@@ -22,6 +23,8 @@ from tasks.amr.metrics import signal_scores
 from tasks.amr.predict import predict
 
 __all__ = ["METHODS", "check_data", "distilled_config", "export", "load_classifier", "predict", "prepare", "score"]
+
+DEFAULT_METHOD = "skd"
 
 
 def check_data(cfg: Config) -> None:
@@ -31,11 +34,9 @@ def check_data(cfg: Config) -> None:
         DataError: as the data sets.
         ConfigError: if the network has another number of classes than they, or takes frames of another length.
     """
-    model = cfg.model.student if cfg.model.get("type") == "Distiller" else cfg.model
     for part in ("train", "val", "test"):
-        loader = cfg.get(f"{part}_dataloader")
-        if loader:
-            _check_network(model.get("network") or {}, DATASETS.build(loader.dataset), cfg.filename)
+        if cfg.get(f"{part}_dataloader"):
+            _check_network(student_config(cfg).get("network") or {}, build_dataset(cfg, part), cfg.filename)
 
 
 def _check_network(network: Mapping[str, Any], dataset: SignalDataset, config: str | None) -> None:
@@ -65,9 +66,10 @@ def score(
             same data, whose test frames may be among the frames it was trained on.
     """
     cfg = read_config(config, cfg_options)
+    if data_root:
+        set_data_root(cfg, data_root)
+    dataset = build_dataset(cfg, split)
     model = load_classifier(cfg, checkpoint, device, trust)
-    dataset_cfg = {**cfg[f"{split}_dataloader"].dataset, **({"data_root": data_root} if data_root else {})}
-    dataset = DATASETS.build(dataset_cfg)
     check_training(read_checkpoint(checkpoint, trust), dataset, str(checkpoint))
     probabilities, labels = predicted(model, dataset)
     scores = signal_scores(probabilities, labels, torch.from_numpy(dataset.snr_labels))

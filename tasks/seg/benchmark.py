@@ -90,6 +90,7 @@ def segmentation(options: Options, student: str, teacher: str, methods: Sequence
 def _distiller(cfg: Config, teacher: str, method: str, options: Options) -> BaseModel:
     distilled = distilled_config(cfg, teacher, "", method)
     distilled.model.teachers.teacher.update(checkpoint=None, dtype=options.teacher_dtype)
+    forget_pretrained(distilled)
     model = MODELS.build(distilled.model)
     if options.compile:
         model.teachers["teacher"].model.backbone.compile()

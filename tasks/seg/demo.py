@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from common.provenance import provenance
-from common.tables import Reproduction, load_table
+from common.reproduction import Reproduction
+from common.tables import load_table
 from common.training import newest_checkpoint
 from data_prep.seg.synthetic import generate
 from tasks.seg.evaluation import evaluate, write_evaluation

@@ -18,6 +18,7 @@ from tasks.seg.models import build_dataset, load_segmentor
 
 __all__ = ["METHODS", "check_data", "distilled_config", "export", "predict", "prepare", "score"]
 
+DEFAULT_METHOD = "bpkd"
 CHECKED = {"LoadImageFromFile": "CheckedImage", "LoadAnnotations": "CheckedAnnotations"}
 # Packages whose loaders ours stand in for; "" is a name without a package, as registries take it.
 STOCK_PACKAGES = ("", "mmcv", "mmseg")

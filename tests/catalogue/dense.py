@@ -4,7 +4,17 @@ import torch
 import torch.nn.functional as F
 from torch.func import functional_call
 
-from catalogue.base import Invariance, LossEntry, Parity, Refusal, change, labels, random
+from catalogue.base import (
+    Difference,
+    Invariance,
+    LossEntry,
+    Parity,
+    Refusal,
+    change,
+    labels,
+    random,
+    teacher_entropy,
+)
 from common.losses import (
     CIRKDMemory,
     FGDLoss,
@@ -88,16 +98,6 @@ def _cwd(case):
     return cwd_loss(student, case["teacher"], temperature=case.hp("tau"))
 
 
-def _skd_pixel(case):
-    log_p = F.log_softmax(case["teacher"], dim=1)
-    entropy = -(log_p.exp() * log_p).sum(dim=1).mean()
-    return len(log_p) * (_pixel_kd(case) + entropy)
-
-
-def _pixel_kd(case):
-    return kd_loss(case["student"], case["teacher"], temperature=1.0)
-
-
 def fgd_weights(case):
     """The reference's weights by our names."""
     names = {"attend": "conv_mask_{}", "transform": "channel_add_conv_{}"}
@@ -137,11 +137,25 @@ LOSSES = [
             Invariance("a constant per channel", change("student", lambda s: s + 7 * random(len(s), 3, 1, 1, seed=2))),
             Invariance("the order of positions", lambda i: {name: value.flip(2) for name, value in i.items()}),
         ),
+        options={"temperature": 2.0},
     ),
     LossEntry(
         "bpkd_loss",
         lambda batch: {**_dense(batch), "target": labels(batch, 8, 10, classes=3)},
         logits=True,
+        options={
+            "body_weight": 2.0,
+            "edge_weight": 3.0,
+            "alpha": [1.0, 2.0, 3.0],
+            "temperature": 2.0,
+            "width": 3,
+            "pre_mask": False,
+            "post_mask": False,
+            "normalize": "global",
+            "exclude_edge_from_body": True,
+            "ignore_index": 1,
+            "void_edges": True,
+        },
     ),
     LossEntry(
         "skd_pairwise_loss",
@@ -160,6 +174,7 @@ LOSSES = [
             Refusal("no kernel", lambda i: {**i, "kernel": 0}, "expected a kernel of at least 1 but found 0"),
             Refusal("no chunk", lambda i: {**i, "chunk_size": 0}, "expected a chunk_size of at least 1 but found 0"),
         ),
+        options={"scale": 0.3, "chunk_size": 2, "kernel": 1, "detach_norm": False},
         why="gradcheck: the norms are held constant in the gradient, as the authors do",
     ),
     LossEntry(
@@ -178,6 +193,7 @@ LOSSES = [
             Refusal("float labels", change("target", lambda t: t.float()), "expected integer labels .* torch.float32"),
             Refusal("a label too large", lambda i: {**i, "num_classes": 2}, r"labels 0\.\.1 or 255 .* found \[2\]"),
         ),
+        options={"ignore_index": 1, "num_classes": 300},
     ),
     LossEntry(
         "cirkd_minibatch_loss",
@@ -193,6 +209,7 @@ LOSSES = [
             Refusal("a pool too large", lambda i: {**i, "pool": 4}, "map of at least pool=4 positions a side"),
             Refusal("no chunk", lambda i: {**i, "chunk_size": 0}, "expected a chunk_size of at least 1 but found 0"),
         ),
+        options={"temperature": 0.5, "chunk_size": 2, "pool": 2},
     ),
     LossEntry(
         "CIRKDMemory",
@@ -248,6 +265,7 @@ LOSSES = [
             Refusal("no depth", lambda i: {**i, "depth": 0}, "expected a depth of at least 1 but found 0"),
             Refusal("another width", change("teacher", lambda t: t[:, 1:]), r"teacher map .* found \(3, 1, 8, 8\)"),
         ),
+        options={"depth": 2},
     ),
 ]
 
@@ -272,11 +290,19 @@ PARITY = [
         "kd_loss",
         "skd_pixel",
         "irfanICMLL/structure_knowledge_distillation utils/criterion.py",
-        _skd_pixel,
-        "sum over classes and samples, mean over positions",
-        switch={"cirkd_kl_mean_over_pixels": _pixel_kd},
-        differences={"all_elements": "IFVD's repository takes a mean over all elements, C times smaller"},
-        remark="SKDS takes the cross-entropy, not divided by the batch: B (kd_loss + the teacher's entropy), at T = 1",
+        lambda case: kd_loss(case["student"], case["teacher"], temperature=case.hp("T")),
+        "sum over classes, mean over samples and positions",
+        conversion=Difference(
+            "SKDS takes the cross-entropy and sums it over the batch: B (ours + the teacher's entropy)",
+            lambda case, ours: len(case["student"]) * (ours + teacher_entropy(case)),
+        ),
+        differences={
+            "all_elements": Difference(
+                "IFVD's repository takes a mean over all elements: ours / C",
+                lambda case, ours: ours / case["student"].shape[1],
+            )
+        },
+        remark="all at T = 1",
     ),
     Parity(
         "skd_pairwise_loss",
@@ -284,10 +310,14 @@ PARITY = [
         "irfanICMLL/structure_knowledge_distillation utils/criterion.py, utils/utils.py",
         lambda case: skd_pairwise_loss(case["student"], case["teacher"], scale=case.hp("scale")),
         "mean over pairs of cells and samples",
-        switch={
-            "cirkd": lambda case: skd_pairwise_loss(case["student"], case["teacher"], kernel=2, detach_norm=False),
+        differences={
+            "cirkd": Difference(
+                "CIRKD pools 2x2, differentiates the norms and has another eps: kernel=2, detach_norm=False",
+                lambda case, _: skd_pairwise_loss(case["student"], case["teacher"], kernel=2, detach_norm=False),
+                switch=True,
+                tolerance=1e-7,
+            )
         },
-        remark="CIRKD pools 2x2 and differentiates the norms: kernel=2, detach_norm=False",
     ),
     Parity(
         "ifvd_loss",

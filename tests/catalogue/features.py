@@ -3,7 +3,7 @@
 import torch
 from torch.func import functional_call
 
-from catalogue.base import Invariance, LossEntry, Parity, Refusal, change, random
+from catalogue.base import Difference, Invariance, LossEntry, Parity, Refusal, change, random
 from common.adapters import build_adapter
 from common.losses import (
     OFDLoss,
@@ -54,8 +54,13 @@ def _fitnet(case):
 def _rkd(case, **options):
     pair = case["student"], case["teacher"]
     distance, angle = rkd_distance_loss(*pair, **options), rkd_angle_loss(*pair, **options)
-    loss = case.hp("w_distance") * distance + case.hp("w_angle") * angle
-    return {"loss": loss, "term_distance": distance, "term_angle": angle}
+    return case.hp("w_distance") * distance + case.hp("w_angle") * angle
+
+
+def _sp_of_l1_rows(case):
+    rows = [case[name].flatten(1) for name in ("student", "teacher")]
+    student, teacher = (torch.nn.functional.normalize(each @ each.T, p=1, dim=1) for each in rows)
+    return (student - teacher).square().mean()
 
 
 def _pkd(case):
@@ -94,6 +99,7 @@ LOSSES = [
             Refusal("an exponent below 1", lambda i: {**i, "p": 0.5}, "p of at least 1 but found 0.5"),
             Refusal("an unknown form", lambda i: {**i, "form": "papers"}, "'code', 'paper'.* but found 'papers'"),
         ),
+        options={"p": 3, "form": "paper"},
     ),
     LossEntry(
         "pkd_loss",
@@ -115,6 +121,7 @@ LOSSES = [
                 r"at least 2 values in each channel but found shape \(1, 3, 1, 1\)",
             ),
         ),
+        options={"grid": "student", "eps": 0.1},
     ),
     LossEntry(
         "ofd_loss",
@@ -156,6 +163,7 @@ LOSSES = [
             Invariance("translations", change("student", lambda s: s + 5)),
             Invariance("rotations", change("student", _rotated)),
         ),
+        options={"l2_normalize": True},
     ),
     LossEntry(
         "rkd_angle_loss",
@@ -166,7 +174,10 @@ LOSSES = [
             Invariance("translations", change("student", lambda s: s + 5)),
             Invariance("rotations", change("student", _rotated)),
         ),
-        refusals=(Refusal("no chunks", lambda i: {**i, "chunk_size": 0}, "chunk size of at least 1 but found 0"),),
+        refusals=(
+            Refusal("no chunks", lambda i: {**i, "chunk_size": 0}, "expected a chunk_size of at least 1 but found 0"),
+        ),
+        options={"l2_normalize": True, "chunk_size": 2},
     ),
 ]
 
@@ -216,21 +227,40 @@ PARITY = [
         f"{REPDISTILLER} distiller_zoo/SP.py",
         lambda case: sp_loss(case["student"], case["teacher"]),
         "mean over the N² pairs",
-        differences={"torchdistill_L1_rows": "torchdistill divides the rows by their L1 norm"},
+        differences={
+            "torchdistill_L1_rows": Difference(
+                "torchdistill divides the rows by their L1 norm", lambda case, _: _sp_of_l1_rows(case)
+            )
+        },
     ),
-]
-PARITY += [
     Parity(
-        loss,
+        "rkd_distance_loss",
+        "rkd",
+        f"{REPDISTILLER} distiller_zoo/RKD.py",
+        lambda case: rkd_distance_loss(case["student"], case["teacher"]),
+        "mean over the N² pairs",
+        of="term_distance",
+    ),
+    Parity(
+        "rkd_angle_loss",
+        "rkd",
+        f"{REPDISTILLER} distiller_zoo/RKD.py",
+        lambda case: rkd_angle_loss(case["student"], case["teacher"]),
+        "mean over the N³ triplets",
+        of="term_angle",
+    ),
+    Parity(
+        "25 rkd_distance_loss + 50 rkd_angle_loss",
         "rkd",
         f"{REPDISTILLER} distiller_zoo/RKD.py",
         _rkd,
-        reduction,
-        switch={"l2_normalised": lambda case: _rkd(case, l2_normalize=True)["loss"]},
-        remark="held as 25 or 5 times the distances plus 50 or 10 times the angles; mmrazor normalises by default",
-    )
-    for loss, reduction in (
-        ("rkd_distance_loss", "mean over the N² pairs"),
-        ("rkd_angle_loss", "mean over the N³ triplets"),
-    )
+        "the sum by the authors' weights; 5 and 10 in the last case",
+        differences={
+            "l2_normalised": Difference(
+                "mmrazor normalises by default: l2_normalize=True",
+                lambda case, _: _rkd(case, l2_normalize=True),
+                switch=True,
+            )
+        },
+    ),
 ]

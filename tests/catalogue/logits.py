@@ -1,8 +1,19 @@
 """Losses on class scores, and on the bins of box sides."""
 
+import torch.nn.functional as F
 from torch.func import functional_call
 
-from catalogue.base import Invariance, LossEntry, Parity, Refusal, change, labels, random
+from catalogue.base import (
+    Difference,
+    Invariance,
+    LossEntry,
+    Parity,
+    Refusal,
+    change,
+    labels,
+    random,
+    teacher_entropy,
+)
 from common.losses import (
     USKDLoss,
     dist_loss,
@@ -97,6 +108,17 @@ def _dist(case):
     return {"loss": run(case.hp("beta"), case.hp("gamma")), "term_inter": run(1.0, 0.0), "term_intra": run(0.0, 1.0)}
 
 
+def _dist_of_bounded_norms(case):
+    """DIST with PyTorch's cosine similarity of centred vectors, which bounds each norm by eps."""
+    q, p = (F.softmax(case[name] / case.hp("tau"), dim=1) for name in ("student", "teacher"))
+
+    def apart(dim):
+        centred = [each - each.mean(dim=dim, keepdim=True) for each in (q, p)]
+        return 1 - F.cosine_similarity(*centred, dim=dim, eps=case.hp("eps")).mean()
+
+    return case.hp("tau") ** 2 * (case.hp("beta") * apart(1) + case.hp("gamma") * apart(0))
+
+
 def _ld(case, bins="mean"):
     options = {"weights": case["weight"]} if "weight" in case else {}
     if case.hp("avg_factor") > 0:
@@ -105,7 +127,14 @@ def _ld(case, bins="mean"):
 
 
 LOSSES = [
-    LossEntry("kd_loss", _dense, logits=True, invariances=INVARIANCES, refusals=REFUSALS),
+    LossEntry(
+        "kd_loss",
+        _dense,
+        logits=True,
+        invariances=INVARIANCES,
+        refusals=REFUSALS,
+        options={"temperature": 2.0, "ignore_index": 1},
+    ),
     LossEntry(
         "lskd_loss",
         _dense,
@@ -116,6 +145,7 @@ LOSSES = [
             Invariance("the scale of the teacher", change("teacher", lambda t: 3 * t)),
         ),
         refusals=REFUSALS,
+        options={"temperature": 3.0, "ignore_index": 1, "eps": 0.1},
     ),
     LossEntry(
         "wsld_loss",
@@ -125,9 +155,17 @@ LOSSES = [
         logits=True,
         invariances=INVARIANCES,
         refusals=LABEL_REFUSALS,
+        options={"temperature": 3.0, "ignore_index": 1},
         why="a cross-entropy, whose weights are held constant",
     ),
-    LossEntry("dkd_loss", _labelled, logits=True, invariances=INVARIANCES, refusals=LABEL_REFUSALS),
+    LossEntry(
+        "dkd_loss",
+        _labelled,
+        logits=True,
+        invariances=INVARIANCES,
+        refusals=LABEL_REFUSALS,
+        options={"alpha": 2.0, "beta": 0.5, "temperature": 2.0, "ignore_index": 1},
+    ),
     LossEntry(
         "pixel_dkd_loss",
         lambda batch: {**_labelled(batch), "weights": random(batch, 2, 3, seed=2).square()},
@@ -146,6 +184,36 @@ LOSSES = [
             ),
             Refusal("another term", lambda i: {**i, "weighted": "rest"}, "one of .* but found 'rest'"),
         ),
+        options={"alpha": 2.0, "beta": 0.5, "temperature": 2.0, "ignore_index": 1, "weighted": "both"},
+    ),
+    LossEntry(
+        "fdwa_dkd_loss",
+        lambda batch: {
+            **_labelled(batch),
+            "student_features": random(batch, 4, 3, 3, seed=2),
+            "teacher_features": random(batch, 4, 3, 3, seed=3),
+        },
+        teachers=("teacher", "teacher_features"),
+        equal=lambda inputs: {**inputs, "teacher": inputs["student"]},
+        logits=True,
+        invariances=INVARIANCES,
+        refusals=(
+            *LABEL_REFUSALS,
+            Refusal(
+                "features of another width",
+                change("student_features", lambda f: f[:, :3]),
+                r"= \(3, 3, 3, 3\) but found \(3, 4, 3, 3\)",
+            ),
+        ),
+        options={
+            "alpha": 2.0,
+            "beta": 0.5,
+            "temperature": 2.0,
+            "ignore_index": 1,
+            "weighted": "both",
+            "level": "position",
+            "distance": "cosine",
+        },
     ),
     LossEntry(
         "nkd_loss",
@@ -154,6 +222,7 @@ LOSSES = [
         logits=True,
         invariances=INVARIANCES,
         refusals=LABEL_REFUSALS,
+        options={"gamma": 2.0, "temperature": 2.0, "ignore_index": 1},
         why="cross-entropies, not 0 where the two agree",
     ),
     LossEntry(
@@ -164,6 +233,7 @@ LOSSES = [
         logits=True,
         invariances=INVARIANCES,
         refusals=REFUSALS,
+        options={"beta": 2.0, "gamma": 3.0, "temperature": 2.0, "ignore_index": 1, "eps": 0.1},
     ),
     LossEntry(
         "ld_loss",
@@ -194,6 +264,7 @@ LOSSES = [
             Refusal("another reduction", lambda i: {**i, "bins": "max"}, "bins to be one of .* but found 'max'"),
             Refusal("no temperature", lambda i: {**i, "temperature": 0}, "temperature above 0 but found 0"),
         ),
+        options={"temperature": 3.0, "bins": "sum"},
     ),
     LossEntry(
         "USKDLoss",
@@ -229,6 +300,9 @@ LOSSES = [
     ),
 ]
 
+WITHOUT_T2 = Difference(
+    "torchdistill with alpha=0 leaves out T²: ours / T²", lambda case, ours: ours / case.hp("T") ** 2
+)
 PARITY = [
     Parity(
         "kd_loss",
@@ -237,9 +311,14 @@ PARITY = [
         lambda case: kd_loss(case["student"], case["teacher"], temperature=case.hp("T")),
         "sum over classes, mean over samples or positions, times T²",
         differences={
-            "cross_entropy": "a cross-entropy: T² times the teacher's entropy more, the same gradient",
-            "without_T2": "torchdistill with alpha=0 leaves out T²",
-            "all_elements": "a mean over all elements is C times smaller",
+            "cross_entropy": Difference(
+                "a cross-entropy, of the same gradient: ours + T² times the teacher's entropy",
+                lambda case, ours: ours + case.hp("T") ** 2 * teacher_entropy(case, case.hp("T")),
+            ),
+            "without_T2": WITHOUT_T2,
+            "all_elements": Difference(
+                "a mean over all elements: ours / C", lambda case, ours: ours / case["student"].shape[1]
+            ),
         },
     ),
     Parity(
@@ -248,7 +327,12 @@ PARITY = [
         "megvii-research/mdistiller mdistiller/distillers/DKD.py",
         _dkd,
         "sum over classes, mean over samples or positions, times T²",
-        differences={"sum_over_batch": "mmrazor with reduction='mean' sums over the samples: N times larger"},
+        differences={
+            "sum_over_batch": Difference(
+                "mmrazor with reduction='mean' sums over the samples: N times ours",
+                lambda case, ours: ours * len(case["student"]),
+            )
+        },
         remark="the reference is inf in float32 where a probability underflows; ours is not",
     ),
     Parity(
@@ -273,7 +357,12 @@ PARITY = [
         "hunto/image_classification_sota lib/models/losses/dist_kd.py",
         _dist,
         "mean over samples or positions and over classes, times T²",
-        remark="torchdistill bounds each norm by eps instead of adding eps to their product: about 1e-7 apart",
+        differences={
+            "torchdistill": Difference(
+                "torchdistill bounds each norm by eps instead of adding eps to their product: about 1e-7 apart",
+                lambda case, _: _dist_of_bounded_norms(case),
+            )
+        },
     ),
     Parity(
         "lskd_loss",
@@ -281,7 +370,7 @@ PARITY = [
         "sunshangquan/logit-standardization-KD mdistiller/distillers/KD.py",
         lambda case: lskd_loss(case["student"], case["teacher"], temperature=case.hp("T"), eps=case.hp("eps")),
         "sum over classes, mean over samples or positions, times T²",
-        differences={"without_T2": "torchdistill with alpha=0 leaves out T²"},
+        differences={"without_T2": WITHOUT_T2},
         remark="finite gradient for scores that are the same for all classes; NaN in the reference",
     ),
     Parity(
@@ -293,7 +382,7 @@ PARITY = [
             * wsld_loss(case["student"], case["teacher"], case["target"], temperature=case.hp("T"))
         ),
         "sum over classes, mean over samples or positions, times T²",
-        remark="a cross-entropy, not 0 where the two agree",
+        remark="a cross-entropy, not 0 where the two agree; both with the case's loss_weight, 2.5 in the first",
     ),
     Parity(
         "ld_loss",
@@ -301,7 +390,11 @@ PARITY = [
         "HikariTJU/LD mmdet/models/losses/kd_loss.py",
         _ld,
         "mean over bins, mean over rows or sum over rows / avg_factor, times T²",
-        switch={"sum_over_bins": lambda case: _ld(case, bins="sum")},
-        remark="the paper's formula sums over the bins: bins='sum'",
+        differences={
+            "sum_over_bins": Difference(
+                "the paper's formula sums over the bins: bins='sum'", lambda case, _: _ld(case, "sum"), switch=True
+            )
+        },
+        remark="both with the case's loss_weight, 0.25 in the first",
     ),
 ]

@@ -68,6 +68,7 @@ LOSSES = [
             Refusal("no positions", change("masks", lambda m: m[:, :, 0, 0]), r"expected masks of shape \(B, M, \*\)"),
             Refusal("an unknown form", lambda i: {**i, "form": "ratio"}, "expected form to be one of .* found 'ratio'"),
         ),
+        options={"form": "literal", "eps": 0.1},
         why="a term on masks alone: there is no teacher to agree with",
     ),
     LossEntry(
@@ -84,6 +85,7 @@ LOSSES = [
             Refusal("weights of more masks", change("weights", lambda w: w.repeat(1, 2)), "expected weights of shape"),
             Refusal("an unknown norm", lambda i: {**i, "normalize": "sum"}, "expected normalize to be one of .* 'sum'"),
         ),
+        options={"normalize": "positions", "squared_mask": False, "eps": 0.1},
     ),
     LossEntry(
         "MasKDLoss",
@@ -91,7 +93,7 @@ LOSSES = [
             "student": [random(batch, 4, 3, 5), random(batch, 4, 2, 2, seed=1)],
             "teacher": [random(batch, 4, 3, 5, seed=2), random(batch, 4, 2, 2, seed=3)],
         },
-        make=lambda: MasKDLoss(channels=[4, 4], num_tokens=3),
+        make=lambda: MasKDLoss([ReceptiveTokens(4, 3), ReceptiveTokens(4, 3)]),
         refusals=(
             Refusal(
                 "a level less",

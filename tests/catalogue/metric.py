@@ -52,6 +52,7 @@ LOSSES = [
             MINING,
             Refusal("unknown negatives", lambda i: {**i, "negatives": "both"}, "one of teacher, student but found"),
         ),
+        options={"margin": 2.0, "mining": "all", "distance": "cosine", "negatives": "student"},
     ),
     LossEntry(
         "pair_distillation_loss",
@@ -64,6 +65,7 @@ LOSSES = [
             DISTANCE,
             Refusal("unknown positives", lambda i: {**i, "positives": "all"}, "one of sample, class but found 'all'"),
         ),
+        options={"margin": 0.5, "positives": "class", "distance": "cosine"},
     ),
     LossEntry(
         "amkd_loss",
@@ -83,6 +85,7 @@ LOSSES = [
                 "expected 5 negative_labels but found 4",
             ),
         ),
+        options={"margin": 2.0, "mining": "all", "distance": "cosine"},
     ),
 ]
 

@@ -46,6 +46,7 @@ LOSSES = [
             Refusal("no peers", change("peers", lambda _: []), "at least 1 peer but found none"),
             Refusal("no temperature", lambda i: {**i, "temperature": 0}, "temperature above 0 but found 0"),
         ),
+        options={"temperature": 2.0},
     ),
     LossEntry(
         "FFLLoss",

@@ -2,17 +2,22 @@
 
 import copy
 import io
+import itertools
 
 import pytest
 import torch
 import torch.nn.functional as F
 from mmengine.logging import MessageHub
+from mmengine.model import BaseModel
 from mmengine.optim import OptimWrapper
+from mmengine.registry import MODELS
+from mmengine.structures import BaseDataElement, InstanceData
 from rich.console import Console
 from toys import ToySegmentor, labelled_batch, set_iteration
 
 from common.distiller import Distiller
 from common.errors import ConfigError
+from common.losses import ReceptiveTokens, feature_distance_weights, ofd_loss, ofd_margin, pixel_dkd_loss
 from common.registry import EXAMPLES
 from common.training import print_terms
 
@@ -276,11 +281,10 @@ def test_mistake_in_the_config_is_found_while_building(options, message):
 
 
 def test_losses_whose_shapes_do_not_match_name_the_sources():
-    model = make(teacher={"model": {"type": "ToySegmentor", "classes": 5}}, losses={"kd": KD})
     with pytest.raises(
-        ConfigError, match=r"loss 'kd' \(student=student.logits 2x3x8x8, teacher=teacher.logits 2x5x8x8\)"
+        ConfigError, match=r"loss 'kd' \(student=student.logits 2x3x32x32, teacher=teacher.logits 2x5x32x32\)"
     ):
-        model(INPUTS, SAMPLES, mode="loss")
+        make(teacher={"model": {"type": "ToySegmentor", "classes": 5}}, losses={"kd": KD})
 
 
 def test_name_that_the_students_own_loss_has_is_an_error():
@@ -443,3 +447,125 @@ def test_a_mean_teacher_takes_nothing_but_its_momentum():
         make(teacher={"ema": 0.9})
     with pytest.raises(ConfigError, match=r"expected an ema momentum of 0 to below 1 but found 1\.5"):
         Distiller(student={"type": "ToySegmentor"}, teachers={"mean": {"ema": 1.5}})
+
+
+def test_the_mean_moves_once_for_a_step_of_the_optimiser_where_gradients_are_accumulated():
+    model = mean_teacher()
+    optimizer = OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1), accumulative_counts=3)
+    updates = []
+    for _ in range(7):
+        model.train_step({"inputs": INPUTS, "data_samples": SAMPLES}, optimizer)
+        updates.append(model.teachers["mean"].updates)
+    assert updates == [1, 1, 1, 2, 2, 2, 3]
+
+
+def test_the_mean_moves_where_gradients_are_cleared_late_or_weights_changed_unseen():
+    model = mean_teacher()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for _ in range(3):
+        losses = model(INPUTS, SAMPLES, mode="loss")  # with the last step's gradients still there
+        optimizer.zero_grad()
+        sum(losses.values()).backward()
+        optimizer.step()
+    assert model.teachers["mean"].updates == 3
+    optimizer.zero_grad()
+    model.student.head.weight.data.mul_(2)  # as optimisers do that torch's version counters do not see
+    model(INPUTS, SAMPLES, mode="loss")
+    assert model.teachers["mean"].updates == 4
+
+
+@MODELS.register_module(force=True)
+class ToyDetector(BaseModel):
+    """Two stages, the batch norm of each before its ReLU, whose samples hold boxes."""
+
+    def __init__(self, width=4):
+        super().__init__()
+        widths = (3, width, 2 * width)
+        for level, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
+            layers = torch.nn.Conv2d(inputs, outputs, 3, 2, 1), torch.nn.BatchNorm2d(outputs), torch.nn.ReLU()
+            self.add_module(f"stage{level}", torch.nn.Sequential(*layers))
+
+    def forward(self, inputs, data_samples=None, mode="tensor"):
+        maps = self.stage1(self.stage0(inputs))
+        return {"loss_box": maps.mean()} if mode == "loss" else maps
+
+
+def detector(losses, taps, teacher_width=8):
+    torch.manual_seed(0)
+    teacher = {"model": {"type": "ToyDetector", "width": teacher_width}, "checkpoint": None}
+    return Distiller({"type": "ToyDetector"}, {"teacher": teacher}, taps, losses).eval()
+
+
+def boxes(*counts):
+    corners = torch.tensor([[1.0, 1, 9, 9], [4, 2, 15, 8], [0, 0, 5, 15]])
+    return [
+        BaseDataElement(metainfo={"img_shape": (16, 16)}, gt_instances=InstanceData(bboxes=corners[:count]))
+        for count in counts
+    ]
+
+
+def test_fgd_takes_boxes_and_sizes_from_detection_samples():
+    term = {"type": "FGDLoss", "student": "maps", "teacher": "maps", "boxes": "gt_instances.bboxes"}
+    model = detector({"fgd": {**term, "image_size": "gt.img_shape"}}, {"maps": ["stage0", "stage1"]})
+    samples = boxes(3, 0)
+    found = model(INPUTS, samples, mode="loss")
+    term = model.terms["fgd"]
+    expected = dict.fromkeys(("foreground", "background", "attention", "relation"), 0)
+    for level in (0, 1):
+        maps = [INPUTS, INPUTS]
+        for stage in range(level + 1):
+            networks = model.student, model.teachers["teacher"].model
+            maps = [getattr(network, f"stage{stage}")(each) for network, each in zip(networks, maps, strict=True)]
+        corners = [sample.gt_instances.bboxes for sample in samples]
+        losses = term.loss[level](term.adapter[level](maps[0]), maps[1], corners, (16, 16))
+        expected = {name: value + losses[f"loss_{name}"] for name, value in expected.items()}
+    for name, value in expected.items():
+        torch.testing.assert_close(found[f"loss_fgd_{name}"], value)
+
+
+def test_ofd_reads_the_margins_of_a_pyramid_off_its_teacher():
+    taps = {"before_relu": ["stage0.1", "stage1.1"]}
+    term = {"type": "OFDLoss", "student": "before_relu", "teacher": "before_relu"}
+    model = detector({"ofd": {**term, "batch_norm": ["stage0.1", "stage1.1"]}}, taps)
+    teacher, margins = model.teachers["teacher"].model, model.terms["ofd"].loss.margins
+    for stage, margin in zip((teacher.stage0, teacher.stage1), margins, strict=True):
+        torch.testing.assert_close(margin, ofd_margin(stage[1].weight, stage[1].bias))
+    loss = model(INPUTS, boxes(1, 1), mode="loss")["loss_ofd"]
+    levels = []
+    student, inputs = INPUTS, INPUTS
+    for level in (0, 1):
+        norms = []
+        for network, each in ((model.student, student), (teacher, inputs)):
+            stage = getattr(network, f"stage{level}")
+            norms.append(stage[1](stage[0](each)))
+        levels.append(ofd_loss(model.terms["ofd"].adapter[level](norms[0]), norms[1], margins[level]))
+        student, inputs = (each.relu() for each in norms)
+    torch.testing.assert_close(loss, levels[0] / 2 + levels[1])
+    assert "distill.terms.ofd.loss.margin1" in model.state_dict()
+
+
+def test_ofd_names_what_is_no_batch_norm():
+    term = {"type": "OFDLoss", "student": "maps", "teacher": "maps", "batch_norm": "stage1.0"}
+    with pytest.raises(ConfigError, match=r"loss 'ofd' .*batch norm with weights at stage1.0 of the teacher"):
+        detector({"ofd": term}, {"maps": "stage1"})
+
+
+def test_maskd_takes_tokens_from_a_file(tmp_path):
+    tokens = torch.nn.ModuleList([ReceptiveTokens(8, 2), ReceptiveTokens(16, 2)])
+    torch.save(tokens.state_dict(), tmp_path / "tokens.pth")
+    term = {"type": "MasKDLoss", "student": "maps", "teacher": "maps", "tokens": str(tmp_path / "tokens.pth")}
+    model = detector({"maskd": term}, {"maps": ["stage0", "stage1"]})
+    torch.testing.assert_close(model.terms["maskd"].loss.tokens.state_dict(), tokens.state_dict())
+    assert model(INPUTS, boxes(1, 1), mode="loss")["loss_maskd"] > 0
+
+
+def test_fdwa_dkd_weighs_by_tapped_features():
+    features = {"student_features": "student.features", "teacher_features": "teacher.features"}
+    cfg = {"type": "FDWADKDLoss", "student": "logits", "teacher": "logits", "target": "gt_sem_seg", **features}
+    model = make(teacher_width=4, losses={"fdwa": cfg, "kd": KD}).eval()
+    found = model(INPUTS, SAMPLES, mode="loss")["loss_fdwa"]
+    networks = model.student, model.teachers["teacher"].model
+    maps = [network.body(INPUTS) for network in networks]
+    target = torch.stack([sample.gt_sem_seg.data[0] for sample in SAMPLES])
+    scores = [network.head(each) for network, each in zip(networks, maps, strict=True)]
+    torch.testing.assert_close(found, pixel_dkd_loss(*scores, target, feature_distance_weights(*maps)))

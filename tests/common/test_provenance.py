@@ -1,10 +1,11 @@
 """Where a result comes from."""
 
 import re
+import subprocess
 
 import pytest
 
-from common.provenance import portable_path, provenance
+from common.provenance import commit, portable_path, provenance
 
 
 @pytest.fixture
@@ -32,3 +33,39 @@ def test_provenance_names_versions_hardware_and_date():
     assert found["hardware"]["cores"] >= 1
     assert found["hardware"]["cpu"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", found["date"])
+
+
+@pytest.fixture
+def checkout(project):
+    """A repository with one commit, as the project's."""
+
+    def git(*arguments):
+        identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+        subprocess.run(["git", "-C", str(project), *identity, *arguments], check=True, capture_output=True)
+
+    for name in ("code.py", "results/table.md"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text("old")
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "first")
+    return project
+
+
+def test_results_and_new_files_do_not_make_a_checkout_dirty(checkout):
+    (checkout / "results" / "table.md").write_text("new")
+    (checkout / "results" / "kd_seed0.json").write_text("new")
+    (checkout / "notes.txt").write_text("new")
+    assert provenance()["dirty"] is False
+    assert re.fullmatch("[0-9a-f]{40}", commit())
+
+
+def test_changed_code_makes_a_checkout_dirty(checkout):
+    (checkout / "code.py").write_text("new")
+    assert provenance()["dirty"] is True
+    assert commit() == f"{provenance()['commit']}-dirty"
+
+
+def test_outside_of_a_checkout_nothing_is_claimed(project):
+    project.mkdir(parents=True)
+    assert (provenance()["commit"], provenance()["dirty"], commit()) == (None, None, "")

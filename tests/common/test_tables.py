@@ -1,13 +1,11 @@
-"""Comparison tables: what is missing, what is shown, and what may be said of a gain."""
-
-import json
+"""Comparison tables: what is shown, and what may be said of a gain."""
 
 import numpy as np
 import pytest
 
 import common.tables as tables
 from common.errors import ConfigError
-from common.tables import Reproduction, RunFailedError, comparison, load_table
+from common.tables import comparison, load_table
 
 TABLE = """
 title = 'Toys'
@@ -40,21 +38,6 @@ def shown(table, measured):
     return [[list(map(str, row)) for row in one.rows] for one in comparison(table, measured)]
 
 
-def test_teachers_run_before_the_rows_that_need_them(table):
-    order = [(row.name, seed) for row, seed in Reproduction(table).cells()]
-    assert order[0] == ("teacher", 0)
-    assert set(order) == {("teacher", 0), ("BPKD", 0), ("BPKD", 1), ("student alone", 0), ("student alone", 1)}
-
-
-def test_a_cell_with_a_result_is_not_run_again(table, tmp_path):
-    runs = Reproduction(table, results=tmp_path)
-    path = runs.result_path(table.row("student alone"), 1)
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"scores": {"mIoU": 1.0}}))
-    assert ("student alone", 1) not in [(row.name, seed) for row, seed in runs.missing()]
-    assert len(runs.missing()) == 4
-
-
 def test_paper_stands_beside_measured_mean_and_sample_deviation(table):
     rows = shown(table, results(**{"student alone": [70.0, 71.0]}))[0]
     assert rows[2] == ["student alone", "75.29", f"70.50 ± {np.std([70, 71], ddof=1):.2f}", "2"]
@@ -79,52 +62,13 @@ def test_the_teacher_is_not_compared_with_its_student(table):
     assert len(comparison(table, results(teacher=[80.0], **{"student alone": [70.0, 71.0]}))) == 1
 
 
-def test_a_run_takes_its_teacher_from_the_teachers_row_and_stores_scores_with_provenance(table, tmp_path, monkeypatch):
-    calls = []
-
-    def fake_call(self, command, log):
-        calls.append(command)
-        folder = self.run_dir(table.row("BPKD"), 1)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "iter_5.pth").touch()
-        (folder / "scores.json").write_text(json.dumps({"scores": {"mIoU": 3.0}, "provenance": {"commit": "c"}}))
-
-    monkeypatch.setattr(Reproduction, "_call", fake_call)
-    runs = Reproduction(table, work_dir=tmp_path / "w", results=tmp_path / "r", data_root="d")
-    teacher = runs.run_dir(table.row("teacher"), 0)
-    teacher.mkdir(parents=True)
-    (teacher / "iter_9.pth").touch()
-    runs.run(table.row("BPKD"), 1)
-    assert f"model.teachers.teacher.checkpoint={teacher / 'iter_9.pth'}" in calls[0]
-    assert calls[0][calls[0].index("--seed") + 1] == "1"
-    assert calls[1][calls[1].index("--split") + 1] == "test"
-    stored = json.loads(runs.result_path(table.row("BPKD"), 1).read_text())
-    assert (stored["row"], stored["seed"], stored["scores"]["mIoU"], stored["provenance"]["commit"]) == (
-        "BPKD",
-        1,
-        3.0,
-        "c",
-    )
-
-
-def test_a_missing_teacher_names_the_row_that_trains_it(table, tmp_path):
-    with pytest.raises(RunFailedError, match="needs the checkpoint of row 'teacher'"):
-        Reproduction(table, work_dir=tmp_path, results=tmp_path).run(table.row("BPKD"), 0)
-
-
-def test_a_failed_run_shows_the_end_of_its_log_and_stores_nothing(table, tmp_path):
-    runs = Reproduction(table, work_dir=tmp_path / "w", results=tmp_path / "r")
-    with pytest.raises(RunFailedError, match=r"expected a config file at s\.py"):
-        runs.run(table.row("student alone"), 0)
-    assert not (tmp_path / "r").exists()
-
-
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ("split =", "splitt =", "unknown key 'splitt' in toys.py; did you mean 'split'"),
         ("config='s.py'", "confg='s.py'", "unknown key 'confg'"),
         ("teacher='teacher'", "teacher='techer'", "no row 'techer'; did you mean 'teacher'"),
+        ("teacher='teacher'", "teacher='quoted'", "'BPKD' expects a teacher with a config and seeds .* 'quoted'"),
     ],
 )
 def test_unknown_keys_and_rows_are_errors(tmp_path, old, new, message):

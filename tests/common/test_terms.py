@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from common.binding import read_tap_paths, read_term
 from common.errors import ConfigError
-from common.losses import BPKDLoss, KDLoss, kd_loss
+from common.losses import BPKDLoss, FGDLoss, KDLoss, VIDLoss, kd_loss
 from common.registry import LOSSES
 from common.schedules import build_weight
 from common.terms import (
@@ -22,6 +22,8 @@ from common.terms import (
     required_arguments,
     tensor_arguments,
 )
+
+GRIDS = (("student", 4), ("teacher", 2))
 
 
 def spec(loss=F.mse_loss, arguments=("input", "target"), tap="map", name="mse", **options):
@@ -88,16 +90,115 @@ def test_every_level_of_a_pyramid_has_its_adapter_with_gradient():
     assert all(parameter.grad.abs().sum() > 0 for parameter in term.parameters())
 
 
+def test_a_list_of_ground_truth_is_by_image_and_not_by_level():
+    def counted(student, teacher, boxes):
+        return (student - teacher).square().mean() + sum(map(len, boxes))
+
+    loss = spec(counted, ("student", "teacher"))
+    loss.sources["boxes"] = Source("gt", "boxes")
+    levels = [torch.ones(3, 2, size, size) for size in (4, 2)]
+    boxes = [torch.zeros(count, 4) for count in (1, 0, 4)]
+    assert LossTerm(loss)(values(levels, levels, boxes=boxes), step=0)["loss_mse"] == 2 * 5
+
+
+def test_teacher_features_are_brought_to_the_grid_of_the_student_s_features():
+    def shapes(student, teacher, student_features, teacher_features):
+        assert teacher.shape == student.shape
+        assert teacher_features.shape == student_features.shape
+        return student.mean()
+
+    tapped = [("student", "map"), ("teacher", "map"), ("student", "features"), ("teacher", "features")]
+    names = ("student", "teacher", "student_features", "teacher_features")
+    sources = {name: Source(*source) for name, source in zip(names, tapped, strict=True)}
+    term = LossTerm(TermSpec("shapes", shapes, sources, adapter=None))
+    maps = {owner: {"map": torch.ones(1, 3, s, s), "features": torch.ones(1, 4, 2 * s, s)} for owner, s in GRIDS}
+    term.build(maps)
+    assert term(maps, step=0)["loss_shapes"] == 1
+
+
+class FromTheTeacher(nn.Module):
+    """Scaled by a weight of the teacher's."""
+
+    teacher_paths = ("0.-1",)
+
+    def read_teacher(self, modules):
+        self.scale = modules[0].weight.detach().sum()
+
+    def forward(self, student, teacher):
+        return self.scale * (student - teacher).square().mean()
+
+
+def test_a_loss_is_shown_the_modules_of_its_teacher_that_it_names():
+    models = {"student": nn.Identity(), "teacher": nn.Sequential(nn.Sequential(nn.ReLU(), nn.Linear(2, 2)))}
+    term = LossTerm(spec(FromTheTeacher(), ("student", "teacher")))
+    term.build(values(torch.ones(1, 2), torch.ones(1, 2)), models)
+    assert term.loss.scale == models["teacher"][0][1].weight.sum()
+    models["teacher"] = nn.Sequential()
+    with pytest.raises(ConfigError, match=r"no module at tap path '0\.-1'"):
+        LossTerm(spec(FromTheTeacher(), ("student", "teacher"))).build(
+            values(torch.ones(1, 2), torch.ones(1, 2)), models
+        )
+
+
+def test_what_a_loss_refuses_while_it_is_built_names_it():
+    term = LossTerm(spec(FGDLoss(), ("student", "teacher"), name="fgd"))
+    with pytest.raises(ConfigError, match=r"loss 'fgd' \(student=.*3x4x4, .*\): .* at least 4 channels but found 3"):
+        term.build(values(torch.ones(1, 3, 4, 4), torch.ones(1, 3, 4, 4)))
+
+
 def test_pyramids_of_different_depth_do_not_fit():
     with pytest.raises(ConfigError, match=r"as many student as teacher levels but found 2 and 3"):
         built([torch.zeros(1, 2, 4, 4)] * 2, [torch.zeros(1, 2, 4, 4)] * 3)
 
 
 def test_loss_that_declares_no_adapter_gets_none():
-    term = built(torch.zeros(2, 3), torch.zeros(2, 5), loss=kd_loss, arguments=("student", "teacher"), name="kd")
+    term = built(torch.zeros(2, 3), torch.zeros(2, 3), loss=kd_loss, arguments=("student", "teacher"), name="kd")
     assert isinstance(term.adapter, nn.Identity)
     with pytest.raises(ConfigError, match=r"loss 'kd' \(student=student.map 2x3, teacher=teacher.map 2x5\): expected"):
         term(values(torch.zeros(2, 3), torch.zeros(2, 5)), step=0)
+
+
+@pytest.mark.parametrize(
+    ("cfg", "message"),
+    [
+        ({"type": "kd_loss", "temperature": "4"}, "not supported between"),
+        ({"type": "kd_loss", "parts": {"edge": 1.0}}, "no part 'edge'; it has none, but one value"),
+        ({"type": "at_loss"}, "expected student"),
+    ],
+)
+def test_a_mistake_shows_when_the_term_is_built_whatever_its_weight(cfg, message):
+    paths = {"student": {"map": ["x"]}, "teacher": {"map": ["x"]}}
+    weight = {"type": "linear_warmup", "value": 1.0, "begin": 100, "steps": 10}
+    read = read_term("late", {"student": "map", "teacher": "map", "weight": weight, **cfg}, paths, ["teacher"])
+    with pytest.raises(ConfigError, match=f"'late'.*{message}"):
+        DistillationTerms([read]).build(values(torch.zeros(2, 3), torch.zeros(2, 3)))
+
+
+def test_building_a_term_moves_neither_its_state_nor_the_random_numbers():
+    class Counting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("calls", torch.zeros((), dtype=torch.long))
+
+        def forward(self, student: Tensor, teacher: Tensor):
+            self.calls += 1
+            return (student - teacher + torch.randn(())).square().mean()
+
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    term = built(torch.zeros(2, 3), torch.zeros(2, 3), loss=Counting(), arguments=("student", "teacher"))
+    assert term.loss.calls == 0
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3, 4])
+def test_a_loss_with_layers_has_a_copy_for_each_level(levels):
+    term = LossTerm(spec(VIDLoss(), ("student", "teacher")))
+    maps = {owner: [torch.randn(2, 3 + level, 4, 4) for level in range(levels)] for owner in ("student", "teacher")}
+    offered = {owner: {"map": each} for owner, each in maps.items()}
+    term.build(offered)
+    assert len(term.loss) == levels
+    assert len(term(offered, step=0)) == 1
 
 
 def test_adapter_can_be_forced_on_a_loss_that_declares_none():
@@ -216,16 +317,17 @@ def test_table_has_a_row_per_argument():
             spec(name="fit"),
         ]
     )
-    terms.build(values(torch.zeros(2, 4, 5, 5), torch.zeros(2, 8, 9, 9), labels=torch.zeros(2, 20, 20)))
+    labels = torch.zeros(2, 20, 20, dtype=torch.long)
+    terms.build(values(torch.zeros(2, 4, 5, 5), torch.zeros(2, 4, 9, 9), labels=labels))
     expected = [
         ("student = student.map", "2x4x5x5", "-", "BPKDLoss", "2 until step 9"),
-        ("teacher = teacher.map", "2x8x9x9", "-", "", ""),
+        ("teacher = teacher.map", "2x4x9x9", "-", "", ""),
         ("target = gt.labels", "2x20x20", "-", "", ""),
-        ("input = student.map", "2x4x5x5", "conv1x1 4->8", "mse_loss", "1"),
-        ("target = teacher.map", "2x8x9x9", "-", "", ""),
+        ("input = student.map", "2x4x5x5", "-", "mse_loss", "1"),
+        ("target = teacher.map", "2x4x9x9", "-", "", ""),
     ]
     assert terms.table() == expected
-    terms.build(values(torch.zeros(2, 4, 5, 5), torch.zeros(2, 8, 9, 9), labels=torch.zeros(2, 20, 20)))
+    terms.build(values(torch.zeros(2, 4, 5, 5), torch.zeros(2, 4, 9, 9), labels=labels))
     assert terms.table() == expected
 
 
@@ -266,6 +368,13 @@ def test_arguments_are_bound_by_their_name_by_owner_or_to_ground_truth():
     assert read({}).sources["teacher"] == Source("tough", "logits")
 
 
+def test_a_field_of_ground_truth_is_named_with_a_dot():
+    cfg = {"type": "FGDLoss", "student": "logits", "teacher": "logits", "boxes": "gt_instances.bboxes"}
+    term = read_term("fgd", {**cfg, "image_size": "gt.img_shape"}, PATHS, ["tough"])
+    assert term.sources["boxes"] == Source("gt", "gt_instances.bboxes")
+    assert term.sources["image_size"] == Source("gt", "img_shape")
+
+
 def test_several_teachers_need_their_names():
     paths = read_tap_paths({"logits": "head"}, ["student", "one", "two"])
     with pytest.raises(ConfigError, match=r"teacher='logits' leaves open whose tap; say 'student.logits'"):
@@ -282,8 +391,16 @@ def test_several_teachers_need_their_names():
         ({"teacher": "tuogh.logits"}, "no model 'tuogh' in teacher='tuogh.logits'; did you mean 'tough'"),
         ({"target": "logits"}, "target='logits' leaves open whose tap; say 'student.logits'"),
         ({"target": "sem_seg"}, "target='sem_seg' is neither a tap nor a gt_ name"),
-        ({"student": 3}, "expected student= to name a tap or ground truth but found 3"),
+        ({"student": 3}, "expected student= to name one tap or ground truth but found 3"),
+        (
+            {"type": "pixel_dkd_loss", "target": "gt_sem_seg", "weights": {"type": "feature_distance_weights"}},
+            "expected weights= to name one tap or ground truth but found {'type'",
+        ),
         ({"type": "BPKDLoss"}, r"loss 'kd' \(BPKDLoss\) needs target=; name one of the taps \(feat, logits\)"),
+        ({"temperature": 0}, r"loss 'kd' \(KDLoss\): expected a temperature above 0 but found 0"),
+        ({"type": "CRDLoss"}, r"loss 'kd' \(CRDLoss\): .*missing 1 required positional argument: 'num_samples'"),
+        ({"type": "OFDLoss"}, r"loss 'kd' \(OFDLoss\): expected either margin= or batch_norm="),
+        ({"type": "MasKDLoss", "tokens": "x.pth"}, r"loss 'kd' \(MasKDLoss\): expected trained tokens .* at x.pth"),
         ({"weight": {"type": "cosin", "value": 1, "steps": 2}}, "'kd'.* did you mean 'cosine'"),
     ],
 )

@@ -48,6 +48,17 @@ def test_stored_scores_are_held_against_a_plain_step(capsys):
         (["classifier", "--methods", "cwd"], "expected method kd"),
         (["classifier", "--mini", "--rounds", "0", "--size", "32x32"], "at least 1 round"),
         (["seg", "--student-config", "no/such.py"], "no/such.py"),
+        (["losses", "--mini", "--amp"], "--amp is for classifier and seg but found losses"),
+        (["losses", "--mini", "--size", "32x32"], "--size is for classifier and seg"),
+        (["losses", "--mini", "--batch", "2"], "--batch is for classifier and seg"),
+        (["losses", "--mini", "--compile"], "--compile is for classifier and seg"),
+        (["losses", "--mini", "--warmup", "2"], "--warmup is for classifier and seg"),
+        (["losses", "--mini", "--paper"], "--paper is for seg but"),
+        (["losses", "--mini", "--methods", "kd"], "--methods is for classifier and seg"),
+        (["losses", "--mini", "--teacher-dtype", "float16"], "--teacher-dtype is for classifier and seg"),
+        (["seg", "--losses", "kd_loss"], "--losses is for losses but found seg"),
+        (["seg", "--mini"], "--mini is for classifier and losses but found seg"),
+        (["classifier", "--student-config", "x.py"], "--student-config is for seg but found classifier"),
     ],
 )
 def test_mistakes_are_one_message_and_exit_status_2(arguments, message, capsys):

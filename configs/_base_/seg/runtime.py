@@ -1,23 +1,7 @@
+_base_ = "../runtime.py"
 default_scope = "mmseg"
 custom_imports = dict(imports=["common.engine", "tasks.seg"], allow_failed_imports=False)
-env_cfg = dict(
-    cudnn_benchmark=True, mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0), dist_cfg=dict(backend="nccl")
-)  # 'gloo' on CPU
-default_hooks = dict(
-    timer=dict(type="IterTimerHook"),
-    logger=dict(type="LoggerHook", interval=50, log_metric_by_epoch=False),
-    param_scheduler=dict(type="ParamSchedulerHook"),
-    checkpoint=dict(type="CheckpointHook", by_epoch=False, interval=4000, max_keep_ckpts=2),
-    sampler_seed=dict(type="DistSamplerSeedHook"),
-)
-visualizer = dict(
-    type="SegLocalVisualizer",
-    name="visualizer",
-    vis_backends=[dict(type="LocalVisBackend"), dict(type="TensorboardVisBackend")],
-)
-log_processor = dict(by_epoch=False)
+default_hooks = dict(checkpoint=dict(interval=4000, max_keep_ckpts=2))
+visualizer = dict(type="SegLocalVisualizer")
 val_evaluator = dict(type="SegScores")
 test_evaluator = val_evaluator
-val_cfg = dict(type="ValLoop")
-test_cfg = dict(type="TestLoop")
-randomness = dict(seed=0)

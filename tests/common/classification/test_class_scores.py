@@ -5,6 +5,7 @@ import torch
 from sklearn.metrics import f1_score
 
 from common.classification.metrics import ClassScores, class_scores
+from common.errors import ConfigError
 
 
 def test_scores_by_hand():
@@ -35,3 +36,8 @@ def test_the_metric_gathers_batches():
     metric.process({}, [sample])
     metric.process({}, [{**sample, "gt_label": torch.tensor(1)}])
     assert metric.evaluate(2)["accuracy"] == 50
+
+
+def test_a_label_beyond_the_networks_classes_is_named():
+    with pytest.raises(ConfigError, match=r"expected labels 0 to 1, .* but found 7; set num_classes"):
+        class_scores(torch.full((2, 2), 0.5), torch.tensor([1, 7]))

@@ -21,6 +21,12 @@ def test_the_loss_is_the_weighted_cross_entropy():
     torch.testing.assert_close(model(images, samples, mode="loss"), {"loss_ce": 0.25 * expected})
 
 
+def test_a_label_beyond_the_networks_classes_is_named():
+    images, samples = batch(6)
+    with pytest.raises(ConfigError, match=r"expected labels 0 to 4, .* but found 5; set num_classes"):
+        Classifier({"type": "SmallCNN", "num_classes": 5})(images, samples, mode="loss")
+
+
 def test_predictions_are_probabilities_and_the_most_probable_class():
     images, samples = batch()
     model = Classifier(SmallCNN()).eval()

@@ -31,7 +31,28 @@ def test_the_average_factor_takes_the_place_of_the_number_of_rows(factor):
     torch.testing.assert_close(ld_loss(student, teacher, avg_factor=factor), ld_loss(student, teacher) / 2)
 
 
-def test_the_module_keeps_the_average_factor_and_is_called_with_weights():
+def test_the_module_is_called_with_weights_and_the_average_factor():
     student, teacher, weight = bins(4, 5), bins(4, 5, seed=1), bins(4, seed=2).square()
-    loss = LDLoss(temperature=2.0, avg_factor=4.0, bins="sum")
-    assert loss(student, teacher, weight) == ld_loss(student, teacher, 2.0, weight, 4.0, "sum")
+    loss = LDLoss(temperature=2.0, bins="sum")
+    assert loss(student, teacher, weight, weight.sum()) == ld_loss(student, teacher, 2.0, weight, weight.sum(), "sum")
+
+
+@pytest.mark.parametrize("factor", [0, 0.0, torch.tensor(0.0, dtype=torch.float64)])
+def test_an_average_factor_of_0_with_weights_of_0_gives_0(factor):
+    assert ld_loss(bins(4, 5), bins(4, 5, seed=1), weights=torch.zeros(4).double(), avg_factor=factor) == 0
+
+
+def test_a_batch_without_objects_gives_0_with_a_gradient():
+    student = bins(0, 5).requires_grad_()
+    for options in ({}, {"weights": bins(0), "avg_factor": 0.0}):
+        loss = ld_loss(student, bins(0, 5), **options)
+        assert loss == 0
+        loss.backward()
+    assert student.grad.shape == (0, 5)
+
+
+def test_the_weights_are_held_constant():
+    student, weight = bins(4, 5).requires_grad_(), bins(4, seed=2).square().requires_grad_()
+    ld_loss(student, bins(4, 5, seed=1), weights=weight, avg_factor=weight.sum()).backward()
+    assert weight.grad is None
+    assert student.grad.abs().max() > 0

@@ -7,7 +7,7 @@ from catalogue.base import labels, random
 from peak_memory import peak_bytes
 from torch import nn
 
-from common.losses import CIRKDMemory, CIRKDMinibatchLoss, cirkd_minibatch_loss
+from common.losses import CIRKDMemory, cirkd_minibatch_loss
 
 
 def value_and_gradient(loss, student, *args, **options):
@@ -93,12 +93,9 @@ def test_a_pixel_without_any_feature_gets_no_gradient():
     assert gradient.abs().max() > 0
 
 
-def test_the_module_is_the_function():
-    student, teacher = random(1, 3, 4, 4), random(1, 2, 4, 4, seed=1)
-    module = CIRKDMinibatchLoss(temperature=0.5, chunk_size=3, pool=2)
-    assert module(student, teacher) == cirkd_minibatch_loss(student, teacher, 0.5, 3, 2)
-    assert module.adapter is None
-    assert not module.resize
+def test_minibatch_takes_features_of_any_width_and_grid_as_they_are():
+    assert cirkd_minibatch_loss.adapter is None
+    assert not cirkd_minibatch_loss.resize
 
 
 SIZES = {"pixel_memory": 6, "region_memory": 4, "pixel_samples": 11, "region_samples": 5, "pixels_per_image": 2}
@@ -307,3 +304,24 @@ def test_widths_come_from_the_shapes():
 def test_memory_refuses_sizes_and_temperatures(options, message):
     with pytest.raises(ValueError, match=message):
         memory(**options)
+
+
+def test_evaluation_takes_the_first_slots_wherever_the_next_entry_is_written():
+    loss = memory(pixel_samples=2, region_samples=2).eval()
+    inputs = random(2, 3, 4, 5), random(2, 4, 4, 5, seed=1), labels(2, 4, 5, classes=3)
+    expected = loss(*inputs)
+    loss.pixel_next.fill_(1)
+    loss.region_next.fill_(1)
+    assert loss(*inputs) == expected
+    loss.pixel_queue[:, 0] *= -1
+    assert loss(*inputs)["loss_pixel"] != expected["loss_pixel"]
+
+
+def test_a_single_position_is_refused_in_training_and_taken_in_evaluation():
+    sample = random(1, 3, 1, 1), random(1, 4, 1, 1), torch.zeros(1, 1, 1, dtype=torch.long)
+    loss = memory()
+    before = loss.pixel_queue.clone()
+    with pytest.raises(ValueError, match="at least 2 samples of the student map, which is a single position"):
+        loss(*sample)
+    assert torch.equal(loss.pixel_queue, before)
+    assert loss.eval()(*sample)["loss_pixel"].isfinite()

@@ -7,6 +7,7 @@ import pytest
 import torch
 from catalogue.contrastive import crd_loss
 from golden_files import golden_cases
+from ranks import CRD, crd_steps, on_two_ranks
 from torch.func import functional_call
 
 from common.losses import CRDLoss
@@ -95,6 +96,30 @@ def test_memory_entries_move_by_the_momentum_and_keep_their_length():
     torch.testing.assert_close(loss.student_memory[index], expected.detach())
     others = [i for i in range(12) if i not in index]
     assert torch.equal(loss.student_memory[others], before[others])
+
+
+def test_of_a_sample_that_comes_twice_the_last_moves_the_memory():
+    loss, once = loss_of(), loss_of()
+    student, teacher, _ = batch()
+    loss(student, teacher, torch.tensor([4, 4]))
+    once(student[1:], teacher[1:], torch.tensor([4]))
+    torch.testing.assert_close(loss.student_memory, once.student_memory)
+
+
+def test_two_processes_share_memories_and_constants_as_one_has_them(tmp_path):
+    def whole_batch(seed):
+        student, teacher, index = (torch.cat(pair) for pair in zip(batch(seed=seed), batch(seed=seed + 1), strict=True))
+        index = (index + torch.tensor([0, 0, seed, seed])) % 12
+        return student, teacher, index, contrasts(index)
+
+    batches = [whole_batch(1), whole_batch(3)]
+    torch.manual_seed(0)  # that of the first process
+    loss = CRDLoss(**CRD).double()
+    expected = [loss(*each).item() for each in batches]
+    (first, first_values), (second, second_values) = on_two_ranks(crd_steps, tmp_path, batches)
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+    torch.testing.assert_close(first, loss.state_dict())
+    assert [sum(pair) / 2 for pair in zip(first_values, second_values, strict=True)] == pytest.approx(expected)
 
 
 def test_evaluation_keeps_nothing_and_answers_alike():

@@ -40,12 +40,36 @@ def test_one_sample_has_nothing_to_vary_over():
     assert student.grad.abs().max() == 0
 
 
-def test_equal_probabilities_of_a_sample_have_a_finite_gradient():
-    student = torch.zeros(3, 4, dtype=torch.float64, requires_grad=True)
-    loss = dist_loss(student, logits(3, 4))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@pytest.mark.parametrize("score", [0.0, 0.1])
+@pytest.mark.parametrize("shape", [(8, 10), (2, 19, 16, 16)])
+def test_equal_probabilities_correlate_with_nothing_and_have_no_gradient(dtype, score, shape):
+    student = torch.full(shape, score, dtype=dtype, requires_grad=True)
+    loss = dist_loss(student, 3 * logits(*shape).to(dtype))
     loss.backward()
-    assert loss.item() == 2.0  # no correlation at all
-    assert student.grad.isfinite().all()
+    assert loss.item() == 2.0
+    assert not student.grad.any()
+
+
+def test_a_sample_of_equal_scores_leaves_the_gradient_of_the_others():
+    student, teacher = logits(4, 5), logits(4, 5, seed=1)
+    student[0] = 0.1
+    student.requires_grad_()
+    dist_loss(student, teacher, gamma=0.0).backward()
+    others = student.detach()[1:].requires_grad_()
+    (3 / 4 * dist_loss(others, teacher[1:], gamma=0.0)).backward()
+    torch.testing.assert_close(student.grad, torch.cat([torch.zeros(1, 5, dtype=torch.float64), others.grad]))
+
+
+def test_equal_probabilities_are_those_of_the_valid_positions():
+    student, teacher = logits(1, 3, 1, 6), logits(1, 3, 1, 6, seed=1)
+    target = torch.tensor([[[0, 0, 0, 0, 255, 255]]])
+    student[..., :4] = student[..., :1].clone()  # a class does not vary over what counts
+    student.requires_grad_()
+    loss = dist_loss(student, teacher, beta=0.0, target=target)
+    loss.backward()
+    assert loss.item() == 1.0
+    assert not student.grad.any()
 
 
 def test_the_default_eps_keeps_equal_scores_from_0_by_little():

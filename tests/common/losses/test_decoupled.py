@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from common.losses import dkd_loss, feature_distance_weights, kd_loss, nkd_loss, pixel_dkd_loss
+from common.losses import dkd_loss, fdwa_dkd_loss, feature_distance_weights, kd_loss, nkd_loss, pixel_dkd_loss
 
 
 def random(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -192,3 +192,14 @@ def test_features_of_other_widths_are_refused():
     student, teacher = features()
     with pytest.raises(ValueError, match=r"\(2, 2, 2, 2\) but found \(2, 1, 2, 2\)"):
         feature_distance_weights(student, teacher[:, :1])
+
+
+@pytest.mark.parametrize("level", ["image", "position"])
+def test_fdwa_dkd_weighs_pixel_dkd_by_the_distance_of_the_features(level):
+    (student, teacher, target), features = pixels(), [random(2, 4, 6, 6, seed=2), random(2, 4, 6, 6, seed=3)]
+    features[0][0] *= 3
+    weights = feature_distance_weights(*features, level, size=(3, 3))
+    expected = pixel_dkd_loss(student, teacher, target, weights, beta=2.0)
+    found = fdwa_dkd_loss(student, teacher, *features, target, beta=2.0, level=level)
+    torch.testing.assert_close(found, expected)
+    assert found != pixel_dkd_loss(student, teacher, target, beta=2.0)

@@ -1,24 +1,34 @@
 """What holds for every loss of the package; `catalogue` says what each is called with."""
 
-import numpy as np
+import inspect
+import itertools
+
 import pytest
 import torch
 from catalogue import LOSSES, PARITY
 from catalogue.base import as_scalar
-from golden_files import golden_cases
 from tolerances import TOLERANCES, assert_near
 
 import common.losses
 from common.losses.base import FunctionLoss, ShapedLoss
 
-GOLDEN = [
-    pytest.param(entry, case, id=f"{entry}-{case.name}") for entry in PARITY for case in golden_cases(entry.golden)
+GOLDEN = [pytest.param(entry, case, id=f"{entry}-{case.name}") for entry in PARITY for case in entry.cases()]
+MODULES = [
+    module
+    for module in (getattr(common.losses, name) for name in common.losses.__all__)
+    if isinstance(module, type) and issubclass(module, FunctionLoss)
 ]
 BATCH = 3
 
 
 def each(condition=lambda entry: True):
     return pytest.mark.parametrize("entry", [entry for entry in LOSSES if condition(entry)], ids=str)
+
+
+def each_by_default_and_with_options():
+    pairs = [(entry, options) for entry in LOSSES for options in ([{}, entry.options] if entry.options else [{}])]
+    names = [f"{entry}-{'options' if options else 'default'}" for entry, options in pairs]
+    return pytest.mark.parametrize(("entry", "options"), pairs, ids=names)
 
 
 def each_with(attribute):
@@ -71,6 +81,13 @@ def value_and_gradients(entry, inputs, loss=None):
     return value.detach(), [leaf.grad for leaf in leaves(inputs, entry.students)]
 
 
+def assert_gradients_near(found, expected, dtype):
+    """Hold a gradient against the tolerance of ``dtype``, relative to its largest number, however small that is."""
+    scale = expected.abs().max()
+    assert scale > 0
+    assert_near(found.double() / scale, expected.double() / scale, dtype, "gradient")
+
+
 def _dtype(inputs, entry):
     return leaves(inputs, entry.students)[0].dtype
 
@@ -87,33 +104,39 @@ def test_the_catalogue_holds_every_loss():
 
 
 @pytest.mark.parametrize(("entry", "case"), GOLDEN)
-def test_values_and_gradients_agree_with_the_reference(entry, case):
-    if case.name in entry.skip:
-        pytest.skip(entry.skip[case.name])
-    result = entry.run(case)
-    parts = result if isinstance(result, dict) else {"loss": result}
-    for name, part in parts.items():
-        assert part.item() == pytest.approx(case.value(name), rel=entry.tolerance, abs=1e-12), name
-    parts["loss"].backward()
-    gradients = case.gradients()
-    assert gradients, "nothing to hold the gradient against"
-    for name, gradient in gradients.items():
-        found = case[name].grad
-        found = np.zeros(gradient.shape) if found is None else found.numpy()
-        scale = np.abs(gradient).max()
-        np.testing.assert_allclose(found, gradient, rtol=1e-7, atol=1e-9 * max(scale, 1e-3), err_msg=name)
+def test_values_terms_and_gradients_agree_with_the_reference(entry, case):
+    assert case.gradients(entry.of), "nothing to hold the gradient against"
+    assert entry.reference_mismatches(case) == []
 
 
 @pytest.mark.parametrize(("entry", "case"), GOLDEN)
-def test_other_implementations_differ_only_where_a_reason_is_given(entry, case):
-    if case.name in entry.skip:
-        pytest.skip(entry.skip[case.name])
-    for name, value in case.variants().items():
-        switches = [run for part, run in entry.switch.items() if part in name]
-        if switches:
-            assert switches[0](case).item() == pytest.approx(value, rel=1e-7), name
-        elif not any(part in name for part in entry.differences):
-            assert case.value() == pytest.approx(value, rel=1e-6), name
+def test_other_implementations_differ_only_as_the_catalogue_says(entry, case):
+    for variant in entry.variants(case):
+        assert entry.variant_mismatches(case, variant) == []
+
+
+@pytest.mark.parametrize("entry", PARITY, ids=str)
+def test_every_difference_is_that_of_a_variant(entry):
+    variants = {variant for case in entry.cases() for variant in entry.variants(case)}
+    assert [part for part in entry.differences if not any(part in variant for variant in variants)] == []
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_a_module_is_its_function_with_the_options_kept(module):
+    function = module.function
+    entry = next(entry for entry in LOSSES if entry.name == function.__name__)
+    hyperparameters = inspect.signature(module).parameters
+    assert entry.options.keys() == hyperparameters.keys(), "the catalogue sets every hyperparameter"
+    assert all(entry.options[name] != parameter.default for name, parameter in hyperparameters.items())
+    inputs = {name: value for name, value in entry.inputs(BATCH).items() if name not in hyperparameters}
+    default, expected = as_scalar(function(**inputs)), as_scalar(function(**inputs, **entry.options))
+    assert as_scalar(module(**entry.options)(**inputs)) == expected
+    assert not hyperparameters or expected != default
+    names = list(itertools.takewhile(inputs.__contains__, list(inspect.signature(module.forward).parameters)[1:]))
+    by_place = [inputs.pop(name) for name in names]
+    assert as_scalar(module()(*by_place, **inputs)) == default
+    for attribute in ("adapter", "resize", "levels"):
+        assert getattr(module, attribute) == getattr(function, attribute)
 
 
 @each(lambda entry: entry.gradcheck)
@@ -146,6 +169,30 @@ def test_the_loss_is_a_scalar_that_reaches_every_student_tensor(entry):
     assert all(
         gradient is not None and gradient.isfinite().all() and gradient.abs().max() > 0 for gradient in gradients
     )
+
+
+@each_by_default_and_with_options()
+def test_a_sample_of_zeros_gives_gradients_of_ordinary_size(entry, options):
+    def emptied(value):
+        return value * torch.tensor([0.0, 1.0, 1.0]).to(value).view(-1, *[1] * (value.dim() - 1))
+
+    inputs = {**entry.inputs(BATCH), **options}
+    _, ordinary = value_and_gradients(entry, inputs)
+    _, gradients = value_and_gradients(entry, mapped(inputs, entry.students, emptied))
+    for gradient, usual in zip(gradients, ordinary, strict=True):
+        assert gradient.isfinite().all()
+        assert gradient.abs().max() <= 10 * usual.abs().max()
+
+
+@each()
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int16, torch.uint8], ids=str)
+def test_labels_and_indices_of_few_bits_are_read_as_numbers(entry, dtype):
+    def narrowed(value):
+        return value.to(dtype) if isinstance(value, torch.Tensor) and value.dtype == torch.long else value
+
+    inputs, loss = entry.inputs(BATCH), entry.built()
+    narrow = {name: narrowed(value) for name, value in inputs.items()}
+    assert as_scalar(loss(**narrow)) == as_scalar(loss(**inputs))
 
 
 @each(lambda entry: entry.smallest_batch == 1)
@@ -222,8 +269,7 @@ def test_half_tensors_under_autocast_are_computed_in_float32(entry, dtype):
     )
     assert_near(value, expected, torch.float32, "value")
     for found, wanted in zip(gradients, expected_gradients, strict=True):
-        assert found.isfinite().all()
-        assert_near(found, wanted, dtype, "gradient")
+        assert_gradients_near(found, wanted, dtype)
 
 
 @each()
@@ -234,8 +280,7 @@ def test_float32_agrees_with_float64(entry):
     assert value.dtype == torch.float32
     assert_near(value, expected, torch.float32, "value")
     for found, wanted in zip(gradients, expected_gradients, strict=True):
-        scale = max(float(wanted.abs().max()), 1e-12)
-        assert_near(found / scale, wanted / scale, torch.float32, "gradient")
+        assert_gradients_near(found, wanted, torch.float32)
 
 
 @each(lambda entry: entry.compiles)

@@ -159,32 +159,50 @@ def test_ofd_asks_for_no_more_where_the_student_is_below_a_teacher_that_is_not_p
     assert gradient(ofd_loss, student, teacher, margin).tolist() == expected
 
 
-def test_ofd_takes_the_margin_from_batch_norm():
-    student, teacher = maps(2, 3, 4), maps(2, 3, 4, seed=1)
-    norm = torch.nn.BatchNorm1d(3)
-    torch.nn.init.normal_(norm.weight)
-    loss = OFDLoss(bn_weight=norm.weight, bn_bias=norm.bias)
-    torch.testing.assert_close(loss.margin, ofd_margin(norm.weight, norm.bias))
-    torch.testing.assert_close(loss(student, teacher), OFDLoss(loss.margin.tolist())(student, teacher))
+def test_ofd_weighs_the_last_level_with_1_and_each_before_it_with_half():
+    students = [maps(2, width, 4) for width in (3, 2, 5)]
+    teachers = [maps(2, width, 4, seed=1) for width in (3, 2, 5)]
+    margins = [maps(width, seed=2) for width in (3, 2, 5)]
+    each = [ofd_loss(*level) for level in zip(students, teachers, margins, strict=True)]
+    torch.testing.assert_close(OFDLoss(margins)(students, teachers), each[0] / 4 + each[1] / 2 + each[2])
+    torch.testing.assert_close(OFDLoss(margins[0].tolist()).double()(students[0], teachers[0]), each[0])
 
 
-def test_ofd_stores_its_margin_and_trains_nothing():
+def test_ofd_reads_its_margins_off_the_teacher_s_batch_norms():
+    norms = [torch.nn.BatchNorm2d(width) for width in (3, 2)]
+    for norm in norms:
+        torch.nn.init.normal_(norm.weight)
+    loss = OFDLoss(batch_norm=["layer1.bn", "layer2.bn"])
+    with pytest.raises(RuntimeError, match="OFDLoss has no margins yet: give margin="):
+        loss(maps(2, 3, 4), maps(2, 3, 4))
+    assert loss.teacher_paths == ["layer1.bn", "layer2.bn"]
+    loss.read_teacher(norms)
+    for margin, norm in zip(loss.margins, norms, strict=True):
+        torch.testing.assert_close(margin, ofd_margin(norm.weight, norm.bias))
+    with pytest.raises(ValueError, match=r"batch norm with weights at layer1.bn of the teacher but found Conv2d"):
+        loss.read_teacher([torch.nn.Conv2d(3, 3, 1), norms[1]])
+
+
+def test_ofd_stores_its_margins_and_trains_nothing():
     loss = OFDLoss(margin=torch.tensor([-1.0, -2.0], requires_grad=True))
-    assert loss.state_dict()["margin"].tolist() == [-1.0, -2.0]
+    assert loss.state_dict()["margin0"].tolist() == [-1.0, -2.0]
     assert not list(loss.parameters())
 
 
-def test_ofd_declares_how_it_is_wired_as_its_function_does():
-    assert (OFDLoss.adapter, OFDLoss.resize, OFDLoss.levels) == ("conv1x1_bn", True, "each")
+def test_ofd_declares_how_it_is_wired():
+    assert (OFDLoss.adapter, OFDLoss.resize, OFDLoss.levels) == ("conv1x1_bn", True, "all")
     assert (ofd_loss.adapter, ofd_loss.resize, ofd_loss.levels) == ("conv1x1_bn", True, "each")
 
 
-@pytest.mark.parametrize(
-    "given", [{}, {"bn_weight": [1.0]}, {"margin": [-1.0], "bn_bias": [1.0]}], ids=["nothing", "half", "both"]
-)
-def test_ofd_wants_either_the_margin_or_batch_norm(given):
-    with pytest.raises(ValueError, match="either margin= or both of bn_weight= and bn_bias="):
+@pytest.mark.parametrize("given", [{}, {"margin": [-1.0], "batch_norm": "bn"}], ids=["nothing", "both"])
+def test_ofd_wants_either_margins_or_batch_norms(given):
+    with pytest.raises(ValueError, match="either margin= or batch_norm="):
         OFDLoss(**given)
+
+
+def test_ofd_wants_a_margin_for_each_level():
+    with pytest.raises(ValueError, match="expected 1 levels, one for each margin, but found 2 of the student and 1"):
+        OFDLoss([-1.0])([maps(2, 1, 4)] * 2, maps(2, 1, 4))
 
 
 def test_vid_is_the_likelihood_of_a_normal_distribution():

@@ -146,8 +146,9 @@ def test_lskd_is_kd_of_scores_with_mean_0_and_deviation_1():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_lskd_of_equal_scores_has_a_moderate_gradient(dtype):
-    student = torch.full((2, 4), 0.5, dtype=dtype, requires_grad=True)
+@pytest.mark.parametrize("score", [0.5, 0.1])  # the mean of four 0.1 is none of them
+def test_lskd_of_equal_scores_has_a_moderate_gradient(dtype, score):
+    student = torch.full((2, 4), score, dtype=dtype, requires_grad=True)
     teacher = torch.tensor([[3.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0]], dtype=dtype)
     loss = lskd_loss(student, teacher)
     loss.backward()
@@ -156,6 +157,46 @@ def test_lskd_of_equal_scores_has_a_moderate_gradient(dtype):
     expected = 4 * (p * (p.log() - math.log(0.25))).sum() / 2
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
     assert student.grad.abs().max() < 1
+
+
+@pytest.mark.parametrize("score", [0.1, 0.3, 7.7, -123.4])
+@pytest.mark.parametrize("classes", [3, 10, 19, 100, 1000])
+def test_lskd_takes_scores_for_equal_that_differ_from_their_mean_by_rounding(score, classes):
+    student = torch.full((4, classes), score, requires_grad=True)
+    lskd_loss(student, logits(4, classes, dtype=torch.float32)).backward()
+    assert student.grad.abs().max() < 1
+
+
+def test_lskd_of_nearly_equal_scores_is_that_of_their_differences():
+    small = 0.1 + 1e-5 * logits(4, 10)
+    teacher = logits(4, 10, seed=1)
+    found, expected = lskd_loss(small.float(), teacher.float()), lskd_loss(small, teacher, eps=0.0)
+    assert found.item() == pytest.approx(expected.item(), rel=0.02)
+
+
+@pytest.mark.parametrize("loss", [kd_loss, wsld_loss, dkd_loss, nkd_loss])
+def test_a_class_that_both_mask_is_as_if_it_were_not_there(loss):
+    student, teacher, labels = logits(4, 5), logits(4, 5, seed=1), torch.tensor([0, 1, 2, 3])
+    given = {} if loss is kd_loss else {"target": labels}
+    fewer = student[:, :4].clone().requires_grad_()
+    expected = loss(fewer, teacher[:, :4], **given)
+    expected.backward()
+    student[:, 4] = teacher[:, 4] = -math.inf
+    student.requires_grad_()
+    found = loss(student, teacher, **given)
+    found.backward()
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(student.grad, F.pad(fewer.grad, (0, 1)))
+
+
+def test_kd_of_a_class_that_the_teacher_alone_masks_has_a_finite_gradient():
+    student, teacher = logits(4, 5).requires_grad_(), logits(4, 5, seed=1)
+    teacher[:, 4] = -math.inf
+    value = kd_loss(student, teacher)
+    value.backward()
+    low = teacher.masked_fill(teacher == -math.inf, -1e4)
+    torch.testing.assert_close(value, kd_loss(student, low))
+    assert student.grad.isfinite().all()
 
 
 def test_wsld_by_hand():

@@ -173,9 +173,6 @@ def test_the_form_for_class_scores_halves_and_does_not_weigh():
     student, teacher = maps(2, 3, 2, 2), maps(2, 3, 2, 2, seed=1)
     expected = 0.5 * masked_feature_loss(student, teacher, tokens.masks(teacher), eps=1e-5)
     torch.testing.assert_close(MasKDLoss(tokens, form="segmentation")(student, teacher), expected.detach())
-    assert MasKDLoss(channels=3, form="segmentation").tokens[0].probability is None
-    assert MasKDLoss(channels=3).tokens[0].probability is not None
-    assert MasKDLoss(channels=3, weight_mask=False).tokens[0].probability is None
 
 
 @pytest.mark.parametrize("student_mask", [False, True])
@@ -190,23 +187,45 @@ def test_no_gradient_flows_through_the_masks(student_mask):
     assert all(weight.grad is None and not weight.requires_grad for weight in tokens.parameters())
 
 
-def test_tokens_are_made_by_level_from_the_teachers_shapes_and_loaded():
-    loss = MasKDLoss(num_tokens=2)
-    shapes = [torch.Size((2, 4, 4, 4)), torch.Size((2, 8, 2, 2))]
-    loss.build(student=shapes, teacher=shapes)
-    assert [tuple(tokens.tokens.shape) for tokens in loss.tokens] == [(2, 4), (2, 8)]
-    trained = torch.nn.ModuleList([ReceptiveTokens(4, 2), ReceptiveTokens(8, 2)])
-    loss.tokens.load_state_dict(trained.state_dict())
-    levels = [torch.randn(shape) for shape in shapes], [torch.randn(shape) for shape in shapes]
-    assert loss(*levels) == MasKDLoss(list(trained))(*levels)
-    assert "tokens.1.tokens" in loss.state_dict()
+def test_the_student_s_masks_join_after_the_calls_asked_for():
+    tokens = ReceptiveTokens(3, 2).double()
+    student, teacher = maps(2, 3, 2, 2), maps(2, 3, 2, 2, seed=1)
+    without, with_masks = (MasKDLoss(tokens, student_mask=each)(student, teacher) for each in (False, True))
+    loss = MasKDLoss(tokens, student_mask=True, student_mask_from=2)
+    assert [loss(student, teacher) for _ in range(3)] == [without, without, with_masks]
+    resumed = MasKDLoss(tokens, student_mask=True, student_mask_from=2)
+    resumed.load_state_dict(loss.state_dict())
+    assert resumed.eval()(student, teacher) == with_masks
+    loss = loss.eval()
+    loss(student, teacher)
+    assert loss.calls == 3
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("widths", [(4,), (4, 8)])
+def test_tokens_are_read_from_the_file_they_were_saved_to(tmp_path, widths, weighted):
+    trained = [ReceptiveTokens(width, 2, weighted) for width in widths]
+    saved = trained[0] if len(trained) == 1 else torch.nn.ModuleList(trained)
+    torch.save(saved.state_dict(), tmp_path / "tokens.pth")
+    loss = MasKDLoss(str(tmp_path / "tokens.pth"))
+    levels = [[torch.randn(2, width, 2, 2) for width in widths] for _ in range(2)]
+    assert loss(*levels) == MasKDLoss(trained)(*levels)
     assert not any(weight.requires_grad for weight in loss.parameters())
 
 
+def test_a_file_without_trained_tokens_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"trained tokens \(see ReceptiveTokens\) at nowhere.pth but found no file"):
+        MasKDLoss("nowhere.pth")
+    for content in (b"", b"hello", None):
+        path = tmp_path / "other.pth"
+        torch.save(torch.nn.Linear(2, 3).state_dict(), path) if content is None else path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"state dict of trained tokens in .*other.pth but found another file"):
+            MasKDLoss(path)
+
+
 def test_what_does_not_fit_the_tokens_is_refused():
+    tokens = ReceptiveTokens(4)
     with pytest.raises(ValueError, match=r"teacher map .* = \(2, 4, 2, 2\) but found \(2, 3, 2, 2\)"):
-        MasKDLoss(channels=4)(torch.zeros(2, 3, 2, 2), torch.zeros(2, 3, 2, 2))
+        MasKDLoss(tokens)(torch.zeros(2, 3, 2, 2), torch.zeros(2, 3, 2, 2))
     with pytest.raises(ValueError, match=r"form to be one of .* but found 'panoptic'"):
-        MasKDLoss(channels=4, form="panoptic")
-    with pytest.raises(RuntimeError, match="MasKDLoss has no layers yet: give channels="):
-        MasKDLoss()(torch.zeros(2, 3, 2, 2), torch.zeros(2, 3, 2, 2))
+        MasKDLoss(tokens, form="panoptic")

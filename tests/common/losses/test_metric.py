@@ -7,9 +7,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from common.losses import (
-    AMKDLoss,
-    PairDistillationLoss,
-    TripletDistillationLoss,
     adversarial_examples,
     amkd_loss,
     boundary_examples,
@@ -106,6 +103,16 @@ def test_cosine_distances_do_not_change_with_the_length_of_an_embedding():
         )
 
 
+@pytest.mark.parametrize("loss", [triplet_distillation_loss, pair_distillation_loss])
+def test_an_embedding_of_zeros_has_no_cosine_and_no_gradient(loss):
+    student = embeddings(5, 3)
+    student[0] = 0
+    student.requires_grad_()
+    loss(student, embeddings(5, 3, seed=1), LABELS, distance="cosine").backward()
+    assert not student.grad[0].any()
+    assert 0 < student.grad.abs().max() < 1
+
+
 def test_small_distances_far_from_the_origin_are_kept_in_float32():
     teacher = torch.tensor([[1000.0, 1000.0], [1001.0, 1000.0]])
     student = teacher + torch.tensor([[0.0, 0.0625], [0.0, 0.0]])
@@ -127,15 +134,6 @@ def test_amkd_against_the_batch_itself_is_the_triplet_loss():
     torch.testing.assert_close(
         amkd_loss(student, teacher, LABELS, teacher, LABELS), triplet_distillation_loss(student, teacher, LABELS)
     )
-
-
-def test_the_modules_are_the_functions():
-    given = (embeddings(5, 3), embeddings(5, 3, seed=1), LABELS)
-    options = {"margin": 0.3, "distance": "cosine"}
-    assert TripletDistillationLoss(**options)(*given) == triplet_distillation_loss(*given, **options)
-    assert PairDistillationLoss(**options)(*given) == pair_distillation_loss(*given, **options)
-    more = (embeddings(2, 3, seed=2), torch.tensor([0, 3]))
-    assert AMKDLoss(**options)(*given, *more) == amkd_loss(*given, *more, **options)
 
 
 @pytest.mark.parametrize("loss", [triplet_distillation_loss, pair_distillation_loss])
@@ -289,6 +287,14 @@ def test_a_sample_of_the_wanted_class_stays_nearly_where_it_is():
     scores, images = nn.Linear(2, 2), torch.tensor([[0.3, 0.2]])
     moved = boundary_examples(scores, images, scores(images).argmax(dim=1))
     torch.testing.assert_close(moved, images)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int16, torch.int32], ids=str)
+def test_wanted_classes_of_few_bits_are_read_as_numbers(dtype):
+    model, images, towards = nn.Linear(4, 3), embeddings(5, 4).float(), torch.tensor([0, 1, 2, 1, 0])
+    torch.testing.assert_close(
+        boundary_examples(model, images, towards.to(dtype)), boundary_examples(model, images, towards)
+    )
 
 
 def test_classes_that_do_not_fit_are_refused():

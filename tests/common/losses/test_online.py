@@ -180,6 +180,13 @@ def test_ffl_is_built_from_shapes():
     assert {k: v.shape for k, v in loss.state_dict().items()} == {k: v.shape for k, v in ffl().state_dict().items()}
 
 
+def test_ffl_refuses_a_single_position_in_training_and_takes_it_in_evaluation():
+    loss, maps = ffl(), (scores(1, 3, 1, 1), scores(1, 2, 1, 1))
+    with pytest.raises(ValueError, match="at least 2 samples of the fused map, which is a single position"):
+        loss.fused_logits(*maps)
+    assert loss.eval().fused_logits(*maps).isfinite().all()
+
+
 @pytest.mark.parametrize("make", [ffl, reflection])
 def test_a_temperature_of_0_is_refused(make):
     with pytest.raises(ValueError, match="temperature above 0 but found 0"):
@@ -262,6 +269,17 @@ def test_reflection_is_built_from_shapes():
         k: v.shape for k, v in reflection().state_dict().items()
     }
     assert loss.levels == "all"
+
+
+def test_a_single_stage_needs_no_list():
+    inputs = reflection_inputs()
+    listed = {**inputs, "student_stages": inputs["student_stages"][:1], "teacher_stages": inputs["teacher_stages"][:1]}
+    alone = {**listed, "student_stages": listed["student_stages"][0], "teacher_stages": listed["teacher_stages"][0]}
+    loss = SelfReflectionLoss().double()
+    loss.build(**{name: value.shape for name, value in alone.items()})
+    assert [head.in_features for head in loss.classifiers] == [2]
+    loss = reflection(student_channels=[2], teacher_channels=[4])
+    torch.testing.assert_close(loss(**alone), loss(**listed))
 
 
 def test_reflection_refuses_other_reviews_and_numbers_of_stages():

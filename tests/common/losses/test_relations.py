@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from golden_files import golden_cases
 from scipy.spatial.distance import cdist
 from torch.utils._python_dispatch import TorchDispatchMode
 
-import common.losses.relations as relations
-from common.losses import RKDAngleLoss, RKDDistanceLoss, SPLoss, rkd_angle_loss, rkd_distance_loss, sp_loss
+from common.losses import rkd_angle_loss, rkd_distance_loss, sp_loss
 
 RKD = [rkd_distance_loss, rkd_angle_loss]
 
@@ -30,15 +28,6 @@ def value_and_gradient(loss, student, teacher, **options):
 def huber(difference):
     size = np.abs(difference)
     return np.where(size < 1, size**2 / 2, size - 0.5)
-
-
-@pytest.mark.parametrize("case", golden_cases("rkd"), ids=lambda case: case.name)
-@pytest.mark.parametrize(("loss", "term"), [(rkd_distance_loss, "term_distance"), (rkd_angle_loss, "term_angle")])
-def test_gradient_of_each_relation_agrees_with_the_reference(case, loss, term):
-    value, gradient = value_and_gradient(loss, case["student"].detach(), case["teacher"])
-    expected = case.arrays[f"grad_student.{term}"]
-    assert value.item() == pytest.approx(case.value(term), rel=1e-9)
-    np.testing.assert_allclose(gradient.numpy(), expected, rtol=1e-7, atol=1e-9 * np.abs(expected).max())
 
 
 def test_distances_are_compared_relative_to_their_mean():
@@ -85,25 +74,11 @@ class Largest(TorchDispatchMode):
 
 @pytest.mark.parametrize("width", [3, 20])
 def test_angles_take_as_many_vertices_at_a_time_as_the_memory_allows(monkeypatch, width):
-    monkeypatch.setattr(relations, "CHUNK_ELEMENTS", 800)
+    monkeypatch.setattr("common.losses.chunks.CHUNK_ELEMENTS", 800)
     with Largest() as largest:
         value_and_gradient(rkd_angle_loss, points(12, width), points(12, 5, seed=1))
     # a vertex takes 12 * max(12, width) elements: 5 or 3 of them fit
     assert largest.elements == {3: 5 * 12 * 12, 20: 3 * 12 * 20}[width]
-
-
-@pytest.mark.parametrize(("chunk_size", "held"), [(4, False), (32, True)])
-def test_angles_in_chunks_are_not_kept_for_the_backward_pass(chunk_size, held):
-    kept = []
-
-    def note(tensor):
-        kept.append(tensor.numel())
-        return tensor
-
-    student = points(32, 3).requires_grad_()
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        rkd_angle_loss(student, points(32, 3, seed=1), chunk_size=chunk_size).backward()
-    assert (sum(kept) >= 32**3) == held
 
 
 def test_angles_in_chunks_compile_in_one_graph():
@@ -179,22 +154,14 @@ def test_similarities_of_one_sample_agree_whatever_it_is():
     assert gradient.abs().max() < 1e-12
 
 
-def test_similarities_of_an_empty_sample_have_a_finite_gradient():
-    student = points(3, 4).float()
-    student[1] = 0
-    value, gradient = value_and_gradient(sp_loss, student, points(3, 4, seed=1).float())
-    assert value.isfinite()
-    assert gradient.isfinite().all()
-
-
+@pytest.mark.parametrize("empty", [1, 3])
 @pytest.mark.parametrize(
-    ("module", "function", "options"),
-    [
-        (RKDDistanceLoss, rkd_distance_loss, {"l2_normalize": True}),
-        (RKDAngleLoss, rkd_angle_loss, {"l2_normalize": True, "chunk_size": 2}),
-        (SPLoss, sp_loss, {}),
-    ],
+    ("loss", "options"),
+    [(sp_loss, {}), (rkd_distance_loss, {"l2_normalize": True}), (rkd_angle_loss, {"l2_normalize": True})],
 )
-def test_modules_keep_the_options(module, function, options):
-    pair = points(5, 3), points(5, 4, seed=1)
-    assert module(**options)(*pair) == function(*pair, **options)
+def test_empty_samples_have_a_gradient_of_ordinary_size(loss, options, empty):
+    student = points(3, 4).float()
+    student[:empty] = 0
+    value, gradient = value_and_gradient(loss, student, points(3, 4, seed=1).float(), **options)
+    assert value.isfinite()
+    assert gradient.abs().max() < 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from common.benchmark import CLOCKS, Spread, peak_bytes, time_rounds
 from common.errors import ConfigError, did_you_mean
-from common.loss_benchmark_cases import CASES, MINI, Case, Draw, Shapes
-from common.loss_peers import Arguments
+from common.loss_benchmark.arguments import MINI, Draw, Shapes
+from common.loss_benchmark.cases import CASES, Case
+from common.loss_benchmark.peers import Arguments
 from common.report import Table
 
 OURS = "ours"
@@ -83,7 +84,7 @@ def prepared(case: Case, draw: Draw) -> tuple[dict[str, Callable[[], Tensor]], l
     loss = case.built(arguments, draw.device)
     values: dict[str, Callable[[], Tensor]] = {OURS: lambda: as_scalar(loss(**arguments))}
     for name, peer in case.peers.items():
-        value = peer.make(loss, arguments)
+        value = peer(loss, arguments)
         if value is not None:
             values[name] = value
     if isinstance(loss, nn.Module):
@@ -168,7 +169,7 @@ def measure_case(case: Case, options: Options) -> dict[str, Any]:
         "shapes": _shapes(case.arguments(Draw(options.shapes))),
         "rounds": len(seconds[OURS]),
         "implementations": found,
-        "note": case.note,
+        "note": case.note.format(**asdict(options.shapes)),
     }
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -21,28 +20,19 @@ from common import mmcv_ops
 
 Arguments = dict[str, Any]
 Value = Callable[[], Tensor]
+Peer = Callable[[Callable, Arguments], Value | None]
 
 
-@dataclass(frozen=True)
-class Peer:
-    """Another implementation.
+def of_torch(value: Callable[..., Tensor], **options: Any) -> Peer:
+    """A composition of torch's own functions, which takes the arguments of our loss and gives its value."""
+    return lambda _loss, arguments: functools.partial(value, **arguments, **options)
 
-    Attributes:
-        make: from our loss and its arguments, what computes the peer's value; None where it is not installed.
-        factor: our value as a multiple of the peer's; None where its formula is another one of like work.
+
+def of_torchdistill(name: str, call: Callable[..., Tensor], **options: Any) -> Peer:
+    """A loss of torchdistill: ``call(theirs, loss, **arguments)`` with theirs made of the options.
+
+    Its sums and means are its own: the value may be ours times a constant, for the same work.
     """
-
-    make: Callable[[Callable, Arguments], Value | None]
-    factor: float | None = 1.0
-
-
-def of_torch(value: Callable[..., Tensor], factor: float | None = 1.0, **options: Any) -> Peer:
-    """A composition of torch's own functions, which takes the arguments of our loss."""
-    return Peer(lambda _loss, arguments: functools.partial(value, **arguments, **options), factor)
-
-
-def of_torchdistill(name: str, call: Callable[..., Tensor], factor: float | None = 1.0, **options: Any) -> Peer:
-    """A loss of torchdistill: ``call(theirs, loss, **arguments)`` with theirs made of the options."""
 
     def make(loss: Callable, arguments: Arguments) -> Value | None:
         library = installed("torchdistill.losses.mid_level")
@@ -51,7 +41,7 @@ def of_torchdistill(name: str, call: Callable[..., Tensor], factor: float | None
         theirs = getattr(library, name)(**options)
         return lambda: call(theirs, loss, **arguments)
 
-    return Peer(make, factor)
+    return make
 
 
 def installed(module: str) -> ModuleType | None:
@@ -137,7 +127,7 @@ def partial_l2(student: Tensor, teacher: Tensor, margin: Tensor) -> Tensor:
 
 def partial_l2_of_module(loss: Callable, arguments: Arguments) -> Value:
     """The same with the margin of our module."""
-    return lambda: partial_l2(**arguments, margin=loss.margin)
+    return lambda: partial_l2(**arguments, margin=loss.margins[0])
 
 
 def generated(loss: Callable, arguments: Arguments) -> Value:

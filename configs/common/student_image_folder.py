@@ -1,0 +1,7 @@
+# ResNet-18 on your own images, a folder per class, from timm's ImageNet weights: a page to copy and change.
+_base_ = ["../_base_/common/runtime.py", "../_base_/common/image_folder.py"]
+model = dict(
+    type="Classifier",
+    network=dict(type="timm_network", name="resnet18", num_classes=10, pretrained=True),  # num_classes: yours
+    data_preprocessor=dict(type="ImgDataPreprocessor", mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]),
+)
