@@ -39,7 +39,7 @@ class Distiller(BaseModel):
     Args:
         student: model config, as without distillation; its own losses stay.
         teachers: name -> dict with ``config`` (a config file) or ``model`` (a model config), ``checkpoint``
-            (file or URL; None only for tests, where a random teacher is meant), ``mode`` and ``dtype`` as in
+            (file or URL; None: it keeps what its model starts with), ``mode`` and ``dtype`` as in
             `common.teacher.FrozenTeacher`, ``trust`` as in `common.checkpoint.read_checkpoint`; or with ``ema``
             alone, a momentum for a step of the optimiser: the running mean of the student's own weights
             (`common.teacher.EMATeacher`).
