@@ -40,12 +40,11 @@ class Distiller(BaseModel):
     Args:
         student: model config, as without distillation; its own losses stay.
         teachers: name -> dict with ``config`` (a config file) or ``model`` (a model config), ``checkpoint``
-            (file or URL; None only for tests, where a random teacher is meant), ``mode`` and ``dtype`` as in
+            (file or URL; None: it keeps what its model starts with), ``mode`` and ``dtype`` as in
             `common.teacher.FrozenTeacher`, ``trust`` as in `common.checkpoint.read_checkpoint`, ``cache``: a folder
             where its outputs for the training data are stored, so that it runs only once (`common.cache`; the data
             must not be augmented); or with ``ema`` alone, a momentum for a step of the optimiser: the running mean of
-            the student's own weights
-            (`common.teacher.EMATeacher`).
+            the student's own weights (`common.teacher.EMATeacher`).
         peers: name -> dict with ``model`` (a model config): networks that are trained beside the student, with their
             own losses and in the same optimiser (mutual learning), and dropped after it.
         taps: tap name -> module path in every model, or a dict from model name (``student``, a teacher's or
