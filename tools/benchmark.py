@@ -26,12 +26,13 @@ from common.errors import ConfigError, exit_on_user_error
 
 TASKS = ("amr", "classifier", "losses", "seg")
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
-NETWORKS = ("classifier", "seg")
+NETWORKS = ("amr", "classifier", "seg")
 # What an option is for, where that is not every task.
-TASKS = {
+OPTIONS = {
     "losses": ("losses",),
     "mini": ("classifier", "losses"),
-    **dict.fromkeys(("paper", "student_config", "teacher_config"), ("seg",)),
+    "paper": ("seg",),
+    **dict.fromkeys(("student_config", "teacher_config"), ("amr", "seg")),
     **dict.fromkeys(
         ("methods", "size", "batch", "warmup", "amp", "teacher_dtype", "compile", "channels_last"), NETWORKS
     ),
@@ -138,10 +139,15 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _check_options(args: argparse.Namespace) -> None:
-    for option, tasks in TASKS.items():
+    for option, tasks in OPTIONS.items():
         if getattr(args, option) not in (None, False) and args.task not in tasks:
             name = option.replace("_", "-")
-            raise ConfigError(f"--{name} is for {' and '.join(tasks)} but found {args.task}; leave it out")
+            raise ConfigError(f"--{name} is for {_listed(tasks)} but found {args.task}; leave it out")
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _losses(args: argparse.Namespace) -> None:
