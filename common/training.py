@@ -178,6 +178,13 @@ def _join_processes(cfg: Config) -> None:
     torch.distributed.init_process_group(backend="gloo")
 
 
+def leave_processes() -> None:
+    """Disconnect from the other processes where there are any: threads that still listen at exit abort the program."""
+    if is_distributed():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+
+
 def train(cfg: Config, resume: bool = False, trust: bool = False) -> Runner:
     """Train what a config describes.
 

@@ -14,7 +14,7 @@ import sys
 from common.atomic import atomic_write
 from common.config import ReadOptions, check_keys, prepare_run, read_config
 from common.errors import exit_on_user_error
-from common.training import forget_pretrained, set_data_root, train, use_mixed_precision
+from common.training import forget_pretrained, leave_processes, set_data_root, train, use_mixed_precision
 from tasks import command_of, task_of
 
 # Options for what --teacher puts around the student; all others are for the student's own config.
@@ -75,6 +75,7 @@ def main(argv: list[str] | None = None) -> None:
         return
     task.check_data(cfg)
     train(prepare_run(cfg), args.resume, args.trust_checkpoint)
+    leave_processes()
 
 
 if __name__ == "__main__":
