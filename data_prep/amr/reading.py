@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
 
 from common.errors import DataError
-
-_CODECS = ("_codecs", "encode")
-_ARRAY_GLOBALS = {
-    *((f"numpy.{core}.multiarray", "_reconstruct") for core in ("core", "_core")),
-    ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-    _CODECS,
-}
+from common.frame_pickle import read_rml_pickle
 
 
 @dataclass(frozen=True)
@@ -51,7 +42,6 @@ def read_cells(path: str | Path, most: int = 200) -> dict[tuple[str, int], Cell]
         IndexError,
         EOFError,
         OSError,
-        pickle.UnpicklingError,
     ) as error:
         raise DataError(
             f"expected (mod, snr) -> frames as a pickle, or this suite's HDF5 layout, but found {error} in {path}"
@@ -69,21 +59,10 @@ def _read_hdf5(path: Path, most: int) -> dict[tuple[str, int], Cell]:
     return cells
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Refuses every global but those that NumPy's arrays are made of."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ARRAY_GLOBALS:
-            raise pickle.UnpicklingError(f"{module}.{name}, which is no part of an array (nothing was run)")
-        return super().find_class(module, name)
-
-
 def _read_pickle(path: Path, most: int) -> dict[tuple[str, int], Cell]:
-    with path.open("rb") as file:
-        content = _ArrayUnpickler(file, encoding="latin1").load()
     known = _measured_beside(path)
     cells = {}
-    for (mod, snr), frames in content.items():
+    for (mod, snr), frames in read_rml_pickle(path).items():
         measured = known.get((mod, int(snr)))
         cells[mod, int(snr)] = Cell(frames[:most], None if measured is None else measured[:most])
     return cells

@@ -69,6 +69,7 @@ class SignalDataset(Dataset):
 
     deterministic = True  # see `common.sampling.SeededDataset`
     ann_file = ""
+    archive = ""  # what is taken where there is no ``ann_file`` beside it
     expected_classes: tuple[str, ...] | None = None
 
     def __init__(
@@ -92,7 +93,9 @@ class SignalDataset(Dataset):
             raise ConfigError(f"expected frames_per_cell of 1 or more but found {frames_per_cell}")
         self.part = part
         self.cache = cache
-        self.table = self._open(Path(data_root) / named)
+        path = Path(data_root) / named
+        packed = path.with_name(self.archive) if self.archive else path
+        self.table = self._open(packed if packed.is_file() and not path.is_file() else path)
         cells = self.table.rows_by_cell()
         self.split = build_split(split, {cell: len(rows) for cell, rows in cells.items()}, self.table.source)
         self.classes = _chosen_classes(self.table, mods)
@@ -182,13 +185,14 @@ class RML2016A(SignalDataset):
     """RadioML 2016.10A: 11 classes, 20 SNR labels -20..18 dB, 1000 frames of 128 samples each.
 
     The labels are not the SNR, and AM-SSB is noise alone: see the task's README. Arguments as `SignalDataset`;
-    ``ann_file`` may also be the published archive RML2016.10a.tar.bz2.
+    the published archive RML2016.10a.tar.bz2 is read where there is no ``ann_file`` beside it.
 
     Raises:
         DataError: as `SignalDataset`, or for other classes.
     """
 
     ann_file = "RML2016.10a_dict.pkl"
+    archive = "RML2016.10a.tar.bz2"
     expected_classes = RML2016A_CLASSES
 
 

@@ -36,7 +36,7 @@ def test_true_snr_of_a_pickle_comes_from_the_arrays_beside_it(tmp_path):
 
 def test_file_that_is_no_set_is_refused(tmp_path):
     (tmp_path / "note.pkl").write_text("hello")
-    with pytest.raises(DataError, match=r"expected \(mod, snr\) -> frames"):
+    with pytest.raises(DataError, match=r"expected a RadioML pickle but .* cannot be read"):
         read_cells(tmp_path / "note.pkl")
     with pytest.raises(DataError, match="found no file"):
         read_cells(tmp_path / "none.pkl")
@@ -53,6 +53,6 @@ class Trap:
 def test_pickle_that_runs_something_is_refused_and_does_not_run(tmp_path):
     path = tmp_path / "trap.pkl"
     path.write_bytes(pickle.dumps({("QPSK", 0): Trap(tmp_path / "made")}))
-    with pytest.raises(DataError, match="no part of an array"):
+    with pytest.raises(DataError, match=r"asks for posix\.mkdir; nothing was executed"):
         read_cells(path)
     assert not (tmp_path / "made").exists()

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import tarfile
 import tracemalloc
 
 import h5py
@@ -50,6 +51,14 @@ def folder(tmp_path):
     cells = numbered(MODS_10A, (-20, 18), 10)
     (tmp_path / "RML2016.10a_dict.pkl").write_bytes(pickle.dumps(cells, 2))
     return tmp_path
+
+
+def test_the_published_archive_is_taken_where_nobody_unpacked_it(folder):
+    unpacked = RML2016A(str(folder), part="all")[75]["inputs"]
+    with tarfile.open(folder / "RML2016.10a.tar.bz2", "w:bz2") as archive:
+        archive.add(folder / "RML2016.10a_dict.pkl", "RML2016.10a_dict.pkl")
+    (folder / "RML2016.10a_dict.pkl").unlink()
+    assert torch.equal(RML2016A(str(folder), part="all")[75]["inputs"], unpacked)
 
 
 def test_sample_is_a_frame_with_label_snr_and_index(folder):

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from common.errors import DataError
-from tasks.amr.rml_files import convert_to_hdf5, read_rml_pickle
+from common.frame_pickle import read_rml_pickle
+from tasks.amr.rml_files import convert_to_hdf5
 
 
 def same(found, expected):
@@ -162,10 +163,18 @@ def test_truncated_file_is_named(read, cells, python2_pickle, kept):
             read(content[: int(kept * len(content)) if kept == 0.5 else kept])
 
 
-def test_truncated_archive_is_named(tmp_path):
-    (tmp_path / "set.tar.bz2").write_bytes(b"BZh9")
+@pytest.mark.parametrize("kept", [4, 600, -2000])
+def test_truncated_archive_is_named(tmp_path, kept):
+    path = tmp_path / "set.tar.bz2"
+    with tarfile.open(path, "w:bz2") as archive:
+        for member in ("LICENSE.TXT", "RML2016.10a_dict.pkl"):
+            data = np.random.default_rng(0).bytes(5000)
+            entry = tarfile.TarInfo(member)
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    path.write_bytes(path.read_bytes()[:kept])
     with pytest.raises(DataError, match=r"set\.tar\.bz2 cannot be read"):
-        read_rml_pickle(tmp_path / "set.tar.bz2")
+        read_rml_pickle(path)
 
 
 def test_array_with_too_few_bytes_is_named(read, cells, python2_pickle):
@@ -234,8 +243,8 @@ def test_nothing_is_left_of_a_conversion_that_fails(tmp_path, cells):
 
 def test_reader_needs_nothing_of_what_a_pickle_could_name():
     """Every admitted name stands for the reader's own functions."""
-    from tasks.amr import rml_files
+    from common import frame_pickle
 
-    owners = {getattr(stand_in, "__module__", None) for stand_in in rml_files._STAND_INS.values()}
-    assert owners == {"tasks.amr.rml_files"}
-    assert not any(isinstance(stand_in, types.BuiltinFunctionType) for stand_in in rml_files._STAND_INS.values())
+    owners = {getattr(stand_in, "__module__", None) for stand_in in frame_pickle._STAND_INS.values()}
+    assert owners == {"common.frame_pickle"}
+    assert not any(isinstance(stand_in, types.BuiltinFunctionType) for stand_in in frame_pickle._STAND_INS.values())
