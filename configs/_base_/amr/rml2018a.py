@@ -1,39 +1,17 @@
 # RadioML 2018.01A: 24 modulations at 26 SNRs, 4096 frames of 1024 samples each; 20 GB, read frame by frame.
+_base_ = "./frames.py"
 _data = dict(
     type="RML2018A",
     data_root="data/rml2018a",
     ann_file="GOLD_XYZ_OSC.0001_1024.hdf5",
     split=dict(name="60/20/20", seed=2016),  # of the frames of each modulation at each SNR, as is usual
 )
-train_dataloader = dict(
-    batch_size=400,  # AMR-Benchmark's
-    num_workers=0,  # a frame is read in a microsecond
-    sampler=dict(type="InfiniteSampler", shuffle=True),
-    collate_fn=dict(type="join_samples"),
-    dataset=dict(**_data, part="train"),
-)
-val_dataloader = dict(
-    batch_size=1000,
-    num_workers=0,  # a frame is read in a microsecond
-    sampler=dict(type="DefaultSampler", shuffle=False),
-    collate_fn=dict(type="join_samples"),
-    dataset=dict(**_data, part="val"),
-)
-test_dataloader = dict(
-    batch_size=1000,
-    num_workers=0,  # a frame is read in a microsecond
-    sampler=dict(type="DefaultSampler", shuffle=False),
-    collate_fn=dict(type="join_samples"),
-    dataset=dict(**_data, part="test"),
-)
-# The network is named by who inherits this.
-model = dict(
-    type="Classifier",
-    network=dict(num_classes=24, length=1024),
-    data_preprocessor=dict(type="TensorPreprocessor"),  # with augment=dict(type="IQAugment") frames are turned
-)
+train_dataloader = dict(dataset=dict(**_data, part="train"))
+val_dataloader = dict(dataset=dict(**_data, part="val"))
+test_dataloader = dict(dataset=dict(**_data, part="test"))
+model = dict(network=dict(num_classes=24, length=1024))
 # Schedule (ours): 20 epochs of 1,533,792 / 400 = 3834 iterations; a cosine to zero, with warm-up over a twentieth.
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=76680, val_interval=7668)
+train_cfg = dict(max_iters=76680, val_interval=7668)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, begin=0, end=3834, by_epoch=False),
     dict(type="CosineAnnealingLR", eta_min=0.0, by_epoch=False),  # to max_iters

@@ -1,39 +1,17 @@
 # RML22, the corrected 2016.10A: 10 modulations at 21 SNRs, 2000 frames of 128 samples each.
+_base_ = "./frames.py"
 _data = dict(
     type="RML22",
     data_root="data/rml22",
     ann_file="RML22.pkl",  # whatever yours is called
     split=dict(name="60/20/20", seed=2016),  # of the frames of each modulation at each SNR, as is usual
 )
-train_dataloader = dict(
-    batch_size=400,  # AMR-Benchmark's
-    num_workers=0,  # a frame is read in a microsecond
-    sampler=dict(type="InfiniteSampler", shuffle=True),
-    collate_fn=dict(type="join_samples"),
-    dataset=dict(**_data, part="train"),
-)
-val_dataloader = dict(
-    batch_size=1000,
-    num_workers=0,  # a frame is read in a microsecond
-    sampler=dict(type="DefaultSampler", shuffle=False),
-    collate_fn=dict(type="join_samples"),
-    dataset=dict(**_data, part="val"),
-)
-test_dataloader = dict(
-    batch_size=1000,
-    num_workers=0,  # a frame is read in a microsecond
-    sampler=dict(type="DefaultSampler", shuffle=False),
-    collate_fn=dict(type="join_samples"),
-    dataset=dict(**_data, part="test"),
-)
-# The network is named by who inherits this.
-model = dict(
-    type="Classifier",
-    network=dict(num_classes=10, length=128),
-    data_preprocessor=dict(type="TensorPreprocessor"),  # with augment=dict(type="IQAugment") frames are turned
-)
+train_dataloader = dict(dataset=dict(**_data, part="train"))
+val_dataloader = dict(dataset=dict(**_data, part="val"))
+test_dataloader = dict(dataset=dict(**_data, part="test"))
+model = dict(network=dict(num_classes=10, length=128))
 # Schedule (ours): 30 epochs of 252,000 / 400 = 630 iterations; a cosine to zero, with warm-up over a twentieth.
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=18900, val_interval=1890)
+train_cfg = dict(max_iters=18900, val_interval=1890)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, begin=0, end=945, by_epoch=False),
     dict(type="CosineAnnealingLR", eta_min=0.0, by_epoch=False),  # to max_iters
