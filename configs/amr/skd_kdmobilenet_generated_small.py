@@ -15,9 +15,8 @@ model = dict(
     ),
     teachers=dict(
         teacher=dict(
-            config="{{ fileDirname }}/clst_xs_generated_small.py",
-            checkpoint="work_dirs/clst_xs_generated_small/iter_8000.pth",
-            cache="data/cache",  # its class scores are stored; None where frames are augmented
+            config="{{ fileDirname }}/kdcnn_x3_generated_small.py",
+            checkpoint="work_dirs/kdcnn_x3_generated_small/iter_6000.pth",
         )
     ),
     taps=dict(logits="network", maps="network.encoder"),
