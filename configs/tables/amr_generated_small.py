@@ -9,7 +9,6 @@ split = "test"
 metrics = ["accuracy", "peak", "accuracy_below_0dB", "accuracy_from_0dB", "macro_f1"]
 seeds = [0, 1, 2]
 baseline = "KD-CNN alone"
-_taught = dict(teacher="teacher")
 rows = [
     dict(
         name="teacher",
@@ -24,16 +23,20 @@ rows = [
         note="ClST-style, a reconstruction; an iteration costs four times the teacher's.",
     ),
     dict(name="KD-CNN alone", config="configs/amr/kdcnn_generated_small.py"),
-    dict(name="SKD", config="configs/amr/skd_kdcnn_generated_small.py", teachers=_taught),
+    dict(name="SKD", config="configs/amr/skd_kdcnn_generated_small.py", teachers=dict(teacher="teacher")),
     dict(
         name="SKD from ClST-XS",
         config="configs/amr/skd_clst_kdcnn_generated_small.py",
         teachers=dict(teacher="ClST-XS"),
     ),
-    dict(name="DKD", config="configs/amr/dkd_kdcnn_generated_small.py", teachers=_taught),
-    dict(name="DIST", config="configs/amr/dist_kdcnn_generated_small.py", teachers=_taught),
-    dict(name="SKD by SNR", config="configs/amr/skd_snr_kdcnn_generated_small.py", teachers=_taught),
-    dict(name="SKD + feature", config="configs/amr/skd_feature_kdcnn_generated_small.py", teachers=_taught),
+    dict(name="DKD", config="configs/amr/dkd_kdcnn_generated_small.py", teachers=dict(teacher="teacher")),
+    dict(name="DIST", config="configs/amr/dist_kdcnn_generated_small.py", teachers=dict(teacher="teacher")),
+    dict(name="SKD by SNR", config="configs/amr/skd_snr_kdcnn_generated_small.py", teachers=dict(teacher="teacher")),
+    dict(
+        name="SKD + feature",
+        config="configs/amr/skd_feature_kdcnn_generated_small.py",
+        teachers=dict(teacher="teacher"),
+    ),
     dict(
         name="KD-CNN alone, frames not turned",
         config="configs/amr/kdcnn_fixed_generated_small.py",
@@ -42,7 +45,7 @@ rows = [
     dict(
         name="SKD, frames not turned",
         config="configs/amr/skd_fixed_kdcnn_generated_small.py",
-        teachers=_taught,
+        teachers=dict(teacher="teacher"),
         note="the teacher's scores are stored.",
     ),
     dict(
@@ -50,5 +53,9 @@ rows = [
         config="configs/amr/kdmobilenet_generated_small.py",
         note="compare it with the next row; the difference column is to KD-CNN alone.",
     ),
-    dict(name="KD-MobileNet, SKD", config="configs/amr/skd_kdmobilenet_generated_small.py", teachers=_taught),
+    dict(
+        name="KD-MobileNet, SKD",
+        config="configs/amr/skd_kdmobilenet_generated_small.py",
+        teachers=dict(teacher="teacher"),
+    ),
 ]
