@@ -25,18 +25,13 @@ rows = [
     dict(name="KD-CNN alone", config="configs/amr/kdcnn_generated_small.py"),
     dict(name="SKD", config="configs/amr/skd_kdcnn_generated_small.py", teachers=dict(teacher="teacher")),
     dict(
-        name="SKD from ClST-XS",
-        config="configs/amr/skd_clst_kdcnn_generated_small.py",
-        teachers=dict(teacher="ClST-XS"),
-    ),
-    dict(name="DKD", config="configs/amr/dkd_kdcnn_generated_small.py", teachers=dict(teacher="teacher")),
-    dict(name="DIST", config="configs/amr/dist_kdcnn_generated_small.py", teachers=dict(teacher="teacher")),
-    dict(name="SKD by SNR", config="configs/amr/skd_snr_kdcnn_generated_small.py", teachers=dict(teacher="teacher")),
-    dict(
         name="SKD + feature",
         config="configs/amr/skd_feature_kdcnn_generated_small.py",
         teachers=dict(teacher="teacher"),
     ),
+    dict(name="DKD", config="configs/amr/dkd_kdcnn_generated_small.py", teachers=dict(teacher="teacher")),
+    dict(name="DIST", config="configs/amr/dist_kdcnn_generated_small.py", teachers=dict(teacher="teacher")),
+    dict(name="SKD by SNR", config="configs/amr/skd_snr_kdcnn_generated_small.py", teachers=dict(teacher="teacher")),
     dict(
         name="KD-CNN alone, frames not turned",
         config="configs/amr/kdcnn_fixed_generated_small.py",
@@ -57,5 +52,10 @@ rows = [
         name="KD-MobileNet, SKD",
         config="configs/amr/skd_kdmobilenet_generated_small.py",
         teachers=dict(teacher="teacher"),
+    ),
+    dict(
+        name="SKD from ClST-XS",
+        config="configs/amr/skd_clst_kdcnn_generated_small.py",
+        teachers=dict(teacher="ClST-XS"),
     ),
 ]

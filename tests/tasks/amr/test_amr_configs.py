@@ -112,7 +112,9 @@ def test_method_is_the_same_on_every_set(name):
     cfg, ours = read_config(ALL[name]), read_config(ALL[generated(name)])
     assert cfg.model.losses == ours.model.losses
     assert cfg.model.student.loss_weight == ours.model.student.loss_weight
-    assert cfg.model.teachers.teacher.cache == ours.model.teachers.teacher.cache
+    augments = (cfg.model.student.get("data_preprocessor") or {}).get("augment")
+    stored = None if augments else ours.model.teachers.teacher.cache  # scores of turned frames cannot be
+    assert cfg.model.teachers.teacher.get("cache") == stored
     if set_of(name) == "rml2018a":  # frames of another length
         _, model = distiller(name)
         assert len(model.terms) == len(cfg.model.losses)
