@@ -20,7 +20,8 @@ SETS = {
     "generated": (11, 128, 11 * 20 * 600),
     "generated_small": (11, 128, 11 * 20 * 180),
     "wide": (14, 256, 14 * 14 * 180),
-    "gnuradio": (11, 128, 11 * 20 * 600),
+    "gnuradio": (11, 128, 11 * 20 * 180),
+    "from_gnuradio": (11, 128, 11 * 20 * 60),
     "rml2016a": (11, 128, 11 * 20 * 600),
     "rml2016b": (10, 128, 10 * 20 * 3600),
     "rml22": (10, 128, 10 * 21 * 1200),
@@ -53,12 +54,15 @@ def test_data_and_schedule_are_those_of_the_set(name):
     known = cfg.train_dataloader.dataset.get("mods") or getattr(kind, "expected_classes", None)
     assert known is None or len(known) == classes
     parts = [cfg[f"{part}_dataloader"].dataset.part for part in ("train", "val", "test")]
-    assert parts == ["train", "val", "all" if set_of(name) == "gnuradio" else "test"]
-    split = cfg.train_dataloader.dataset.split
-    assert split == {"name": "60/20/20", "seed": 2016} == cfg.val_dataloader.dataset.split
+    assert parts == {"gnuradio": ["train", "val", "all"], "from_gnuradio": ["all", "val", "test"]}.get(
+        set_of(name), ["train", "val", "test"]
+    )
+    for part in ("train", "val", "test"):
+        dataset = cfg[f"{part}_dataloader"].dataset
+        assert dataset.part == "all" or dataset.split == {"name": "60/20/20", "seed": 2016}
     warm_up, cosine = cfg.param_scheduler
     assert "T_max" not in cosine  # to the end, whatever max_iters is
-    if set_of(name) not in ("generated_small", "wide"):  # which count iterations, and are changed at will
+    if set_of(name) not in ("generated_small", "wide", "gnuradio", "from_gnuradio"):  # which count iterations, and are changed at will
         epochs = cfg.train_cfg.max_iters * cfg.train_dataloader.batch_size / frames
         assert epochs == pytest.approx(round(epochs), abs=0.01)
         assert warm_up.end == cfg.train_cfg.max_iters // 20
