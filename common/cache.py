@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from common.atomic import atomic_write
-from common.errors import ConfigError, DataError
+from common.errors import CheckpointError, ConfigError, DataError
 from common.ground_truth import ground_truth
 from common.sample_batch import join_samples
 from common.taps import Taps
@@ -106,7 +106,8 @@ def cached_teacher(
     Raises:
         ConfigError: if a sample can look different the next time, the teacher's outputs depend on more than the sample,
             or are no vectors.
-        DataError: if the folder cannot be written to.
+        CheckpointError: if an output is not finite.
+        DataError: if a file that is there has outputs of another number of samples, or the folder cannot be written to.
     """
     if not isinstance(settings, Mapping) or set(settings) != {"folder", "dataset"}:
         raise ConfigError(
@@ -121,7 +122,8 @@ def cached_teacher(
     probe = Subset(dataset, np.unique(np.linspace(0, len(dataset) - 1, PROBED).astype(int)).tolist())
     if is_main_process():
         expected = ask(probe, list(files))
-        lacking = [p for p in files if not _agrees(_read(files[p]), expected[p], probe.indices)]
+        stored = {path: _checked_count(_read(file), file, len(dataset)) for path, file in files.items()}
+        lacking = [path for path in files if not _agrees(stored[path], expected[path], probe.indices)]
         if lacking:
             print_log(f"asking teacher {teacher.name!r} about {len(dataset)} samples, once", "current")
             for path, outputs in ask(dataset, lacking).items():
@@ -171,7 +173,7 @@ class _Asking:
                 with taps.capture() as captured:
                     self.teacher(inputs.to(self.device), None, mode="tensor")
                 for number, path in enumerate(paths):
-                    rows = self._rows(captured[str(number)], len(inputs), path)
+                    rows = self._rows(captured[str(number)], items["data_samples"], path)
                     if path not in outputs:
                         outputs[path] = torch.empty(len(dataset), rows.shape[1], dtype=torch.float16)
                     outputs[path][start : start + len(rows)] = rows
@@ -181,12 +183,20 @@ class _Asking:
             self.teacher._apply(lambda tensor: tensor.to(home))
         return outputs
 
-    def _rows(self, found: Any, count: int, path: str) -> Tensor:
-        if not isinstance(found, Tensor) or found.dim() != 2 or len(found) != count:
+    def _rows(self, found: Any, samples: Any, path: str) -> Tensor:
+        if not isinstance(found, Tensor) or found.dim() != 2 or len(found) != len(samples):
             shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
             raise ConfigError(
                 f"teacher {self.teacher.name!r}: expected a vector for each sample to store at tap path {path!r} but "
                 f"found {shape}; leave its cache out (--cfg-options model.teachers.{self.teacher.name}.cache=None)"
+            )
+        bad = (~found.isfinite().all(dim=1)).nonzero().flatten().tolist()
+        if bad:
+            sample = int(ground_truth(samples, "gt_index")[bad[0]])
+            half = "" if self.teacher.dtype is None else f", or its dtype {self.teacher.dtype} is too narrow"
+            raise CheckpointError(
+                f"teacher {self.teacher.name!r}: expected finite outputs at tap path {path!r} but found NaN or "
+                f"infinity for sample {sample} of the data; its training diverged{half}: name another checkpoint"
             )
         largest = torch.finfo(torch.float16).max
         return found.float().clamp(-largest, largest)
@@ -198,12 +208,22 @@ def _file(folder: Path, teacher: FrozenTeacher, dataset: Dataset, path: str) -> 
 
 
 def _read(file: Path) -> Tensor | None:
-    """Stored outputs; None where there is no such file, or a damaged one."""
+    """Stored outputs ``(N, C)``; None where there is no such file, or a damaged one."""
     try:
         with h5py.File(file) as stored:
-            return torch.from_numpy(stored["outputs"][:])
+            outputs = torch.from_numpy(stored["outputs"][:])
     except (OSError, KeyError):
         return None
+    return outputs if outputs.dim() == 2 and outputs.isfinite().all() else None
+
+
+def _checked_count(stored: Tensor | None, file: Path, samples: int) -> Tensor | None:
+    if stored is not None and len(stored) != samples:
+        raise DataError(
+            f"expected the teacher's outputs for {samples} samples in {file} but found {len(stored)}: another file was "
+            "put there, or the data set's fingerprint does not tell how many samples it has; delete the file"
+        )
+    return stored
 
 
 def _agrees(stored: Tensor | None, expected: Tensor, positions: list[int]) -> bool:

@@ -33,7 +33,7 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
     """
     path = local_path(path)
     if not path.is_file():
-        raise CheckpointError(f"expected a checkpoint at {path} but found none")
+        raise CheckpointError(f"expected a checkpoint at {path} but found none{others_beside(path)}")
     try:
         if trust:
             loaded = torch.load(path, map_location="cpu", weights_only=False)
@@ -52,6 +52,14 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict[str, Any]:
     if not isinstance(loaded, Mapping):
         raise CheckpointError(f"expected a dict of tensors in {path} but found {type(loaded).__name__}")
     return dict(loaded)
+
+
+def others_beside(path: str | Path, most: int = 4) -> str:
+    """``"; beside it are iter_8000.pth, iter_4000.pth"``: those in the folder of a missing checkpoint, newest first."""
+    found = [file for file in Path(path).parent.glob("*.pth") if file.is_file()]
+    found.sort(key=lambda file: file.stat().st_mtime_ns, reverse=True)
+    more = [f"{len(found) - most} more"] if len(found) > most else []
+    return f"; beside it are {', '.join([*(file.name for file in found[:most]), *more])}" if found else ""
 
 
 def _damaged(path: Path, error: Exception) -> CheckpointError:

@@ -11,7 +11,7 @@ from mmengine.model import BaseDataPreprocessor
 from mmengine.registry import MODELS, init_default_scope
 from torch import Tensor, nn
 
-from common.checkpoint import load_strictly, read_checkpoint, state_dict_of
+from common.checkpoint import load_strictly, others_beside, read_checkpoint, state_dict_of
 from common.config import read_config
 from common.errors import CheckpointError, ConfigError, did_you_mean
 from common.provenance import portable_path
@@ -47,7 +47,7 @@ def build_teacher(name: str, cfg: Mapping[str, Any], student: nn.Module | None =
         path = cfg["checkpoint"]
         if cfg.get("config") and "://" not in str(path) and not Path(path).is_file():
             raise CheckpointError(
-                f"teacher {name!r}: expected a checkpoint at {path} but found none; train it "
+                f"teacher {name!r}: expected a checkpoint at {path} but found none{others_beside(path)}; train it "
                 f"(python tools/train.py {portable_path(cfg['config'])}), or name another "
                 f"(--cfg-options model.teachers.{name}.checkpoint=FILE)"
             )

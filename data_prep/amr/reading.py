@@ -14,7 +14,7 @@ from common.frame_pickle import read_rml_pickle
 
 @dataclass(frozen=True)
 class Cell:
-    """Frames ``float32 [F, 2, L]`` of one modulation and label, and their SNR in dB ``[F]`` where the file knows it."""
+    """Frames ``float32 [F, 2, L]`` of one modulation and label, and their SNR in dB ``[F]`` where that is known."""
 
     frames: np.ndarray
     measured: np.ndarray | None
@@ -23,8 +23,9 @@ class Cell:
 def read_cells(path: str | Path, most: int = 200) -> dict[tuple[str, int], Cell]:
     """At most so many frames of each (modulation, label).
 
-    The true SNR comes from the HDF5 file, or for a pickle from ``measured.npz`` in its folder (arrays ``modulations``,
-    ``snr_label`` and ``snr_measured_db [modulation, label, frame]``) where that is there.
+    The true SNR comes from the HDF5 file if it tells (a converted pickle does not), or for a pickle from
+    ``measured.npz`` in its folder (arrays ``modulations``, ``snr_label`` and ``snr_measured_db [modulation, label,
+    frame]``) where that is there.
 
     Raises:
         DataError: if the file is missing, of another layout, or a pickle holds anything but arrays.
@@ -51,11 +52,12 @@ def read_cells(path: str | Path, most: int = 200) -> dict[tuple[str, int], Cell]
 def _read_hdf5(path: Path, most: int) -> dict[tuple[str, int], Cell]:
     cells = {}
     with h5py.File(path) as file:
-        mods, snrs, measured = file["mod"][:], file["snr"][:], file["snr_measured_db"][:]
+        mods, snrs = file["mod"][:], file["snr"][:]
+        measured = file["snr_measured_db"][:] if "snr_measured_db" in file else None
         for index, mod in enumerate(file.attrs["classes"]):
             for snr in np.unique(snrs[mods == index]):
                 rows = np.flatnonzero((mods == index) & (snrs == snr))[:most]
-                cells[str(mod), int(snr)] = Cell(file["X"][rows], measured[rows])
+                cells[str(mod), int(snr)] = Cell(file["X"][rows], None if measured is None else measured[rows])
     return cells
 
 

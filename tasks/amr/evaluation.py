@@ -302,6 +302,8 @@ class _Datasets:
 
 
 def _check_same_frames(name: str, dataset: SignalDataset, first: SignalDataset) -> None:
+    if dataset is first:  # as for a network alone: nothing is read for what needs no comparison
+        return
     found = [(each.table.source, tuple(each.classes), each.fingerprint) for each in (dataset, first)]
     if found[0] != found[1]:
         raise ConfigError(

@@ -129,7 +129,8 @@ class FrameTable:
         mods: index into ``classes``, int16 ``[N]``.
         snrs: labels in dB, int16 ``[N]``.
         reader: of the frames ``[N, 2, L]``.
-        signal: what the file says about its signals: sample_rate in Hz, samples_per_symbol.
+        signal: what the file says about its signals: ``sample_rate`` in Hz, and ``samples_per_symbol``, one number or
+            the least and the most.
     """
 
     source: str
@@ -181,7 +182,8 @@ def open_frame_table(path: str | Path) -> FrameTable:
     """Open a file as `data_prep.amr.generate` and `tasks.amr.rml_files.convert_to_hdf5` write them.
 
     Raises:
-        DataError: if it lacks datasets or classes, their lengths differ, or a label is none of the classes.
+        DataError: if it lacks datasets or classes, their lengths differ, a label is none of the classes, or a rate is
+            no positive number.
     """
     reader = FrameReader(path)
     with open_hdf5(path, ("X", "mod", "snr")) as file:
@@ -190,13 +192,29 @@ def open_frame_table(path: str | Path) -> FrameTable:
         classes = tuple(_text(name) for name in file.attrs["classes"])
         mods, snrs = file["mod"][:], file["snr"][:]
         count = len(file["X"])
-        keys = ("sample_rate", "samples_per_symbol")
-        signal = {key: float(file.attrs[key]) for key in keys if key in file.attrs}
+        signal = _signal(file, path)
     if mods.shape != (count,) or snrs.shape != (count,):
         raise DataError(f"expected mod and snr of {count} frames in {path} but found {mods.shape} and {snrs.shape}")
     if count and not (mods.min() >= 0 and mods.max() < len(classes)):
         raise DataError(f"expected classes 0..{len(classes) - 1} in mod of {path} but found {mods.min()}..{mods.max()}")
     return FrameTable(str(path), classes, mods.astype(np.int16), snrs.astype(np.int16), reader, signal)
+
+
+def _signal(file: h5py.File, path: str | Path) -> dict[str, Any]:
+    """What a file says about its signals; with several symbol rates the dataset ``sps`` tells that of each frame."""
+    told = {key: file.attrs[key] for key in ("sample_rate", "samples_per_symbol") if key in file.attrs}
+    if "samples_per_symbol" not in told and isinstance(file.get("sps"), h5py.Dataset):
+        told["samples_per_symbol"] = file["sps"][:]
+    signal = {}
+    for key, values in told.items():
+        try:
+            least, most = float(np.min(values)), float(np.max(values))
+        except (TypeError, ValueError):
+            least = most = np.nan
+        if not (0 < least <= most < np.inf) or (key == "sample_rate" and least != most):
+            raise DataError(f"expected {key} of {path} to be positive but found {values}; correct the attribute")
+        signal[key] = least if least == most else [least, most]
+    return signal
 
 
 def read_one_hot(dataset: h5py.Dataset, source: str) -> np.ndarray:

@@ -7,7 +7,8 @@ The Signal Metadata Format, version 1: a file of samples NAME.sigmf-data, descri
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+import math
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -65,7 +66,7 @@ def read_sigmf(path: Path, datatypes: Collection[str]) -> SigmfRecording:
 
     Raises:
         DataError: if a file is missing, the metadata are damaged, or the samples can't be read: another type or none,
-            several channels, headers within them.
+            several channels, headers within them; or if a number that is needed is none.
     """
     meta = meta_path(path)
     data = meta.with_suffix(DATA_SUFFIX)
@@ -75,7 +76,7 @@ def read_sigmf(path: Path, datatypes: Collection[str]) -> SigmfRecording:
         raise DataError(f"expected samples beside {meta} but it says that it has none (core:metadata_only)")
     _refuse_foreign_layout(facts, content["captures"], meta)
     datatype = facts.get("core:datatype")
-    if datatype not in datatypes:
+    if not isinstance(datatype, str) or datatype not in datatypes:
         hint = did_you_mean(str(datatype), datatypes)
         raise DataError(
             f"expected core:datatype {', '.join(datatypes)} but found {datatype!r} in {meta}{hint or '; convert it'}"
@@ -83,9 +84,9 @@ def read_sigmf(path: Path, datatypes: Collection[str]) -> SigmfRecording:
     if not data.is_file():
         raise DataError(f"expected the samples of {meta} at {data} but found no file; put them there")
     rate = facts.get("core:sample_rate")
-    if rate is not None and not (_is_number(rate) and 0 < rate < float("inf")):
+    if rate is not None and not (_is_number(rate) and rate > 0):
         raise DataError(f"expected a positive core:sample_rate but found {rate!r} in {meta}; correct it")
-    return SigmfRecording(meta, data, content, datatype, rate, facts.get("core:offset") or 0)
+    return SigmfRecording(meta, data, content, datatype, rate, int(facts.get("core:offset", 0)))
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -101,20 +102,36 @@ def _read_json(path: Path) -> dict[str, Any]:
         entries = content.setdefault(part, [])
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise DataError(f"expected a list of objects as {part!r} but found something else in {path}")
-        for entry in entries:
-            if not _is_number(entry.get("core:sample_start", 0)):
-                raise DataError(f"expected numbers as core:sample_start in {part!r} of {path} but found {entry}")
+        for number, entry in enumerate(entries):
+            _check_number(entry, "core:sample_start", _is_count, f"{part}[{number}] of {path}")
+            if part == "captures":
+                _check_number(entry, "core:frequency", _is_number, f"{part}[{number}] of {path}")
+    _check_number(content["global"], "core:offset", _is_count, f"global of {path}")
     return content
 
 
+def _check_number(entry: dict[str, Any], key: str, is_right: Callable[[Any], bool], where: str) -> None:
+    if key in entry and not is_right(entry[key]):
+        kind = "a whole number of samples, 0 or more," if is_right is _is_count else "a number"
+        raise DataError(f"expected {kind} as {key} but found {entry[key]!r} in {where}; correct it, or leave it out")
+
+
+def _is_count(value: Any) -> bool:
+    return _is_number(value) and value >= 0 and value == int(value)
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Whether it is a finite number; JSON as Python reads it has NaN, infinities and integers beyond all floats too."""
+    try:
+        return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _refuse_foreign_layout(facts: dict[str, Any], captures: list[dict[str, Any]], path: Path) -> None:
     channels = facts.get("core:num_channels", 1)
     if channels != 1:
-        raise DataError(f"expected a recording of one channel but found core:num_channels {channels} in {path}")
+        raise DataError(f"expected a recording of one channel but found core:num_channels {channels!r} in {path}")
     found = [key for key in _FOREIGN_LAYOUT if facts.get(key)]
     found += ["core:header_bytes" for capture in captures if capture.get("core:header_bytes")]
     if found:

@@ -60,6 +60,14 @@ class Split:
                 f"but found {self.name!r}"
             )
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The parts that are given a share of the frames: 'train' and 'test' alone of ``'itu-2018'``."""
+        if self.name == ITU2018:
+            return "train", "test"
+        shares = _PERCENTAGES.fullmatch(self.name).groups()
+        return tuple(part for part, share in zip(PARTS, shares, strict=True) if int(share))
+
     def frames(self, part: str, mod: str, snr: int) -> np.ndarray:
         """Numbers of the frames of a cell that belong to a part, int64, in the order in which they were drawn.
 

@@ -5,6 +5,8 @@ import hashlib
 import logging
 from types import SimpleNamespace
 
+import h5py
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
@@ -19,7 +21,7 @@ from common.cache import CachedTeacher
 from common.classification.model import class_sample
 from common.config import prepare_run
 from common.distiller import Distiller
-from common.errors import ConfigError, DataError
+from common.errors import CheckpointError, ConfigError, DataError
 from common.hooks import TeacherCheckHook
 from common.sample_batch import join_samples
 
@@ -231,6 +233,45 @@ def _build_in_train_mode(build, name, cfg, student):
     teacher = build(name, cfg, student)
     teacher.model.train()
     return teacher
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_outputs_that_are_not_finite_are_refused_and_not_stored(make, tmp_path, bad):
+    data = Noise()
+    data.images[4] = bad  # not among the 32 of 40 that are looked at first
+    with pytest.raises(CheckpointError, match=r"teacher 'teacher': .* at tap path 'network' .* for sample 4 of the"):
+        make(data=data)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_outputs_beyond_half_precision_are_cut_and_not_refused(make, tmp_path):
+    make(network={"scale": 1e9})
+    (file,) = (tmp_path / "cache").iterdir()
+    with h5py.File(file) as stored:
+        assert abs(stored["outputs"][:]).max() == 65504
+
+
+@pytest.mark.parametrize("count", [33, 39, 41])
+def test_stored_outputs_of_another_number_of_samples_are_refused(make, tmp_path, count):
+    make()
+    (file,) = (tmp_path / "cache").iterdir()
+    with h5py.File(file, "a") as stored:
+        rows = np.resize(stored["outputs"][:], (count, 3))
+        del stored["outputs"]
+        stored["outputs"] = rows
+    with pytest.raises(DataError, match=rf"for 40 samples in .*teacher_outputs_.*\.h5 but found {count}: .* delete"):
+        make()
+
+
+@pytest.mark.parametrize("change", [lambda rows: np.where(np.arange(40)[:, None] == 4, np.nan, rows), np.ravel])
+def test_stored_outputs_that_make_no_sense_are_made_again(make, tmp_path, change):
+    expected = losses_of(make(), chosen=(4, 8))
+    (file,) = (tmp_path / "cache").iterdir()
+    with h5py.File(file, "a") as stored:
+        rows = change(stored["outputs"][:])
+        del stored["outputs"]
+        stored["outputs"] = rows
+    torch.testing.assert_close(losses_of(make(), chosen=(4, 8)), expected)
 
 
 def test_folder_that_can_not_be_written_to_is_named(make, tmp_path):

@@ -56,6 +56,18 @@ def test_missing_file_is_named(tmp_path):
         read_checkpoint(tmp_path / "none.pth")
 
 
+def test_other_checkpoints_in_the_folder_of_a_missing_one_are_named_newest_first(tmp_path):
+    with pytest.raises(CheckpointError, match=r"iter_8000\.pth but found none$"):
+        read_checkpoint(tmp_path / "nowhere" / "iter_8000.pth")
+    for number in range(1, 7):
+        (tmp_path / f"iter_{number}000.pth").touch()
+        os.utime(tmp_path / f"iter_{number}000.pth", (number, number))
+    (tmp_path / "log.txt").touch()
+    named = r"found none; beside it are iter_6000\.pth, iter_5000\.pth, iter_4000\.pth, iter_3000\.pth, 2 more$"
+    with pytest.raises(CheckpointError, match=named):
+        read_checkpoint(tmp_path / "iter_8000.pth")
+
+
 @pytest.mark.parametrize(
     "content", [b"", b"hello world", b"<!DOCTYPE html>", b"PK\x03\x04broken", bytes(range(256)) * 9]
 )

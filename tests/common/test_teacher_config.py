@@ -65,6 +65,15 @@ def test_a_teacher_with_a_checkpoint_fetches_nothing_else(asked, tmp_path, monke
     build_teacher("teacher", {"model": published(**asked), "checkpoint": str(tmp_path / "x.pth")})
 
 
+def test_checkpoints_beside_the_missing_one_of_a_teacher_are_named(tmp_path):
+    (tmp_path / "teacher.py").write_text(f"model = {published()!r}")
+    (tmp_path / "iter_4000.pth").touch()
+    cfg = {"config": str(tmp_path / "teacher.py"), "checkpoint": str(tmp_path / "iter_8000.pth")}
+    said = r"iter_8000\.pth but found none; beside it are iter_4000\.pth; train it .*, or name another \(--cfg-options"
+    with pytest.raises(CheckpointError, match=said):
+        build_teacher("teacher", cfg)
+
+
 @pytest.mark.parametrize("asked", ASKED)
 def test_no_pretrained_stops_a_teacher_from_fetching_too(asked, tmp_path):
     (tmp_path / "teacher.py").write_text(f"model = {published(**asked)}")

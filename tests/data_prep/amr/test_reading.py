@@ -10,6 +10,7 @@ from common.errors import DataError
 from data_prep.amr.generate import generate
 from data_prep.amr.reading import read_cells
 from data_prep.amr.recipe import Extent, make_recipe
+from tasks.amr.rml_files import convert_to_hdf5
 
 
 def test_both_layouts_are_read_alike(tmp_path):
@@ -22,6 +23,15 @@ def test_both_layouts_are_read_alike(tmp_path):
         assert cell.measured is None
         assert len(from_hdf5[key].measured) == 4
         np.testing.assert_array_equal(cell.frames, from_hdf5[key].frames)
+
+
+def test_converted_pickle_is_read_without_the_true_snr(tmp_path):
+    generate(tmp_path / "set.pkl", make_recipe("clean"), Extent(("QPSK", "GFSK"), (0, 20), 6), workers=1)
+    convert_to_hdf5(tmp_path / "set.pkl", tmp_path / "set.h5")
+    found = read_cells(tmp_path / "set.h5", most=4)
+    for key, cell in read_cells(tmp_path / "set.pkl", most=4).items():
+        assert found[key].measured is None
+        np.testing.assert_array_equal(found[key].frames, cell.frames)
 
 
 def test_true_snr_of_a_pickle_comes_from_the_arrays_beside_it(tmp_path):

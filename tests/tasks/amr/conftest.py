@@ -1,8 +1,9 @@
-"""Small files in the layouts of the published sets."""
+"""Small files in the layouts of the published sets, and a network for recordings."""
 
 import h5py
 import numpy as np
 import pytest
+from iq_networks import compass
 
 # Columns of Y in RadioML 2018.01A, as its publishers corrected them; the order of classes.txt is another one.
 CORRECT = [
@@ -87,3 +88,22 @@ def correct_order():
 def wrong_order():
     """What classes.txt says that they mean."""
     return AS_PUBLISHED
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory):
+    """File of a network that tells the phase of a carrier."""
+    return str(compass(tmp_path_factory.mktemp("network") / "compass.onnx"))
+
+
+@pytest.fixture
+def in_folder(tmp_path, monkeypatch):
+    """Runs tools/predict.py in an empty folder, in which its results lie under ``out``."""
+    from iq_results import main  # all of torch
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments):
+        return main([*map(str, arguments), "--out", "out"])
+
+    return run

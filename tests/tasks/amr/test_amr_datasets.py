@@ -4,7 +4,6 @@ import json
 import os
 import pickle
 import tarfile
-import tracemalloc
 
 import h5py
 import numpy as np
@@ -138,6 +137,26 @@ def test_changed_pickle_is_converted_again(folder):
     assert len(RML2016A(str(folder), part="all")) == 110
 
 
+def test_conversion_of_an_older_version_is_made_again(tmp_path, cache):
+    generate(tmp_path / "a.pkl", make_recipe("clean", length=8), Extent(("BPSK",), (0,), 5), workers=1)
+    options = {"data_root": str(tmp_path), "ann_file": "a.pkl"}
+    SignalDataset(**options)
+    (converted,) = cache.iterdir()
+    with h5py.File(converted, "a") as file:  # as it was before it had versions, and rates
+        for name in ("version", "sample_rate", "samples_per_symbol"):
+            del file.attrs[name]
+    assert SignalDataset(**options).metainfo["sample_rate"] == 200e3
+
+
+def test_record_that_comes_later_is_read(tmp_path):
+    generate(tmp_path / "a.pkl", make_recipe("clean", length=8), Extent(("BPSK",), (0,), 5), workers=1)
+    record = (tmp_path / "a.pkl.json").read_text()
+    (tmp_path / "a.pkl.json").unlink()
+    assert "sample_rate" not in SignalDataset(str(tmp_path), "a.pkl").metainfo
+    (tmp_path / "a.pkl.json").write_text(record)
+    assert SignalDataset(str(tmp_path), "a.pkl").metainfo["sample_rate"] == 200e3
+
+
 def test_damaged_conversion_is_made_again(folder, cache):
     first = RML2016A(str(folder))
     (converted,) = cache.iterdir()
@@ -242,9 +261,38 @@ def test_generated_frames_are_read(tmp_path, suffix):
     assert len(dataset) == 20
     assert set(dataset.metainfo["classes"]) == {"QPSK", "GFSK"}
     assert dataset[0]["inputs"].shape == (2, 64)
-    if suffix == ".h5":
-        assert dataset.metainfo["sample_rate"] == 200e3
-        assert dataset.table.reader.is_mapped
+    assert dataset.metainfo["sample_rate"] == 200e3
+    assert dataset.metainfo["samples_per_symbol"] == 8
+    assert dataset.table.reader.is_mapped
+
+
+@pytest.mark.parametrize("suffix", [".pkl", ".h5"])
+def test_set_of_several_symbol_rates_tells_the_least_and_the_most(tmp_path, suffix):
+    path = tmp_path / f"wide{suffix}"
+    generate(path, make_recipe("wide", length=8, sps=(16, 4, 8)), Extent(("BPSK",), (0,), 60), workers=1)
+    meta = SignalDataset(str(tmp_path), path.name).metainfo
+    assert meta["samples_per_symbol"] == [4, 16]
+    torch.save(meta, tmp_path / "meta.pth")
+    assert torch.load(tmp_path / "meta.pth", weights_only=True) == meta
+
+
+def test_published_sets_tell_the_rates_that_they_are_known_for(folder, tmp_path):
+    def rates(dataset):
+        return [dataset.metainfo.get(key) for key in ("sample_rate", "samples_per_symbol")]
+
+    assert rates(RML2016A(str(folder))) == [200e3, 8]
+    mods = [mod for mod in MODS_10A if mod != "AM-SSB"]
+    (tmp_path / "RML2016.10b.dat").write_bytes(pickle.dumps(numbered(mods, (0,), 5), 2))
+    assert rates(RML22(str(tmp_path), "RML2016.10b.dat")) == [30e3, 2]
+    assert rates(RML2016B(str(tmp_path))) == [None, None]
+    assert rates(SignalDataset(str(tmp_path), "RML2016.10b.dat")) == [None, None]
+
+
+def test_what_a_file_says_of_its_rates_goes_before_what_its_set_is_known_for(tmp_path):
+    recipe = make_recipe("rml2016", sps=4, sample_rate=1e6, length=8)
+    generate(tmp_path / "own.pkl", recipe, Extent(tuple(MODS_10A), (0,), 5), workers=1)
+    meta = RML2016A(str(tmp_path), "own.pkl").metainfo
+    assert (meta["sample_rate"], meta["samples_per_symbol"]) == (1e6, 4)
 
 
 def test_10b_and_rml22_have_ten_classes(tmp_path):
@@ -268,7 +316,10 @@ def test_10b_and_rml22_have_ten_classes(tmp_path):
         ({"snrs": ()}, DataError, "found an empty list"),
         ({"frames_per_cell": 0}, ConfigError, "frames_per_cell of 1 or more but found 0"),
         ({"split": "some/of/it"}, ConfigError, "percentages"),
-        ({"split": "100/0/0", "part": "val"}, DataError, r"frames in part 'val' .* found none: .* \[10\] frames"),
+        ({"split": "96/2/2", "part": "val"}, DataError, r"frames in part 'val' .* found none: .* \[10\] frames"),
+        ({"split": "75/0/25", "part": "val"}, ConfigError, r"'75/0/25' divides .* into train and test alone; name "),
+        ({"split": "75/0/25", "part": "val"}, ConfigError, r"without validation \(--cfg-options val_dataloader=None"),
+        ({"split": "100/0/0", "part": "test"}, ConfigError, r"into train alone; name another split, such as '60/.*'$"),
         ({"ann_file": "none.pkl"}, DataError, r"pickle at .*none\.pkl but found none; correct data_root or ann_file"),
         ({"ann_file": "none.h5"}, DataError, r"frames at .*none\.h5 but found no file"),
     ],
@@ -295,97 +346,3 @@ def test_real_gnu_radio_frames_are_those_of_the_pickle(shared_data, cache):
     for mod, snr in (("8PSK", -20), ("AM-SSB", 0), ("WBFM", 18)):
         chosen = (dataset.labels == MODS_10A.index(mod)) & (dataset.snr_labels == snr)
         np.testing.assert_array_equal(dataset.frames(np.flatnonzero(chosen)), cells[mod, snr])
-
-
-class TestRML2018A:
-    """2018.01A: 24 classes in the correct order, read lazily."""
-
-    NAME = "GOLD_XYZ_OSC.0001_1024.hdf5"
-
-    def test_frames_are_turned_and_labelled_in_the_correct_order(self, tmp_path, write_rml2018):
-        path = write_rml2018(tmp_path / self.NAME)
-        dataset = RML2018A(str(tmp_path), part="all")
-        assert len(dataset) == 24 * 2 * 4
-        assert dataset.metainfo["classes"][0] == "OOK"
-        assert dataset.metainfo["classes"][21:] == ("FM", "GMSK", "OQPSK")
-        with h5py.File(path) as file:
-            row = 21 * 8 + 5
-            np.testing.assert_array_equal(dataset[row]["inputs"].numpy(), file["X"][row].T)
-        truth = dataset[row]["data_samples"]
-        assert (truth.gt_label.item(), truth.gt_snr.item()) == (21, 30.0)
-
-    def test_subset_has_the_frames_asked_for(self, tmp_path, write_rml2018):
-        write_rml2018(tmp_path / self.NAME)
-        dataset = RML2018A(
-            str(tmp_path), part="all", mods=("GMSK", "OOK"), snrs=(0,), frames_per_cell=3, split="50/25/25"
-        )
-        assert dataset.rows.tolist() == [0, 1, 2, 176, 177, 178]
-        assert dataset.labels.tolist() == [1, 1, 1, 0, 0, 0]
-
-    def test_little_of_the_file_is_in_memory(self, tmp_path, write_rml2018):
-        path = write_rml2018(tmp_path / self.NAME, frames=60)
-        tracemalloc.start()
-        dataset = RML2018A(str(tmp_path), part="train", frames_per_cell=8)
-        for position in range(0, len(dataset), 40):
-            dataset[position]
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert dataset.table.reader.is_mapped
-        assert path.stat().st_size > 23e6
-        assert peak < 4e6
-
-    def test_file_whose_columns_are_in_the_published_order_is_refused(self, tmp_path, write_rml2018, wrong_order):
-        write_rml2018(tmp_path / self.NAME, order=wrong_order)
-        with pytest.raises(DataError, match=r"FM and GMSK .* at 30 dB .* but found (8PSK and 16PSK|BPSK and QPSK)"):
-            RML2018A(str(tmp_path))
-        assert len(RML2018A(str(tmp_path), part="all", check_class_order=False)) == 192
-
-    def test_class_file_in_the_published_order_is_refused(self, tmp_path, write_rml2018, wrong_order):
-        write_rml2018(tmp_path / self.NAME)
-        (tmp_path / "classes.txt").write_text("classes = [" + ",\n ".join(f"'{name}'" for name in wrong_order) + "]\n")
-        with pytest.raises(DataError, match=r"wrong order, as in the classes\.txt of the set; leave class_file out"):
-            RML2018A(str(tmp_path), class_file="classes.txt")
-
-    @pytest.mark.parametrize("form", ["lines", "json list", "json dict"])
-    def test_class_file_in_the_correct_order_is_taken(self, tmp_path, write_rml2018, correct_order, form):
-        write_rml2018(tmp_path / self.NAME)
-        texts = {
-            "lines": "\n".join(correct_order),
-            "json list": json.dumps(correct_order),
-            "json dict": json.dumps({"0": correct_order}),
-        }
-        (tmp_path / "classes-fixed").write_text(texts[form])
-        dataset = RML2018A(str(tmp_path), class_file="classes-fixed")
-        assert dataset.metainfo["classes"] == tuple(correct_order)
-
-    def test_class_file_of_other_classes_is_refused(self, tmp_path, write_rml2018):
-        write_rml2018(tmp_path / self.NAME)
-        (tmp_path / "classes.txt").write_text("BPSK\nQPSK\n64QUAM\n")
-        with pytest.raises(
-            DataError, match=r"24 classes of RadioML 2018\.01A in .*classes\.txt but found other .*64QUAM"
-        ):
-            RML2018A(str(tmp_path), class_file="classes.txt")
-        with pytest.raises(DataError, match=r"list of classes at .*none\.txt but found none"):
-            RML2018A(str(tmp_path), class_file="none.txt")
-
-    @pytest.mark.parametrize("name", ["X", "Y", "Z"])
-    def test_missing_dataset_is_named(self, tmp_path, write_rml2018, name):
-        path = write_rml2018(tmp_path / self.NAME)
-        with h5py.File(path, "a") as file:
-            del file[name]
-        with pytest.raises(DataError, match=rf"expected datasets .*{name}"):
-            RML2018A(str(tmp_path))
-
-    def test_other_numbers_of_classes_or_labels_are_named(self, tmp_path, write_rml2018):
-        path = write_rml2018(tmp_path / self.NAME)
-        with h5py.File(path, "a") as file:
-            labels = file["Y"][:]
-            del file["Y"]
-            file["Y"] = labels[:, :11]
-        with pytest.raises(DataError, match=r"Y \[N, 24\] .* but found \(192, 1024, 2\), \(192, 11\), \(192, 1\)"):
-            RML2018A(str(tmp_path))
-
-    def test_published_split_of_the_challenge_needs_the_whole_set(self, tmp_path, write_rml2018):
-        write_rml2018(tmp_path / self.NAME)
-        with pytest.raises(DataError, match=r"624 cells of 4096 frames .* but found 48 cells of \[4\] frames"):
-            RML2018A(str(tmp_path), split="itu-2018")

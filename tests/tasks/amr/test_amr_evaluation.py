@@ -124,6 +124,17 @@ def test_cost_counts_parameters_bytes_and_times_every_network_at_both_batches():
     assert measure_costs(networks, length=16, rounds=0)["a"].latency == {}
 
 
+def test_frames_that_need_no_comparison_are_not_read_for_one(source, monkeypatch):
+    def unread(self):
+        raise AssertionError("all frames were read")
+
+    monkeypatch.setattr(SignalDataset, "fingerprint", property(unread))
+    assert evaluate([source("kd")], Settings(**QUICK)).frames == 36
+    sources = [source("ce"), source("ce", scale=2.0)]
+    sources[1] = Source("ce", sources[0].config, sources[1].checkpoint)
+    assert evaluate(sources, Settings(**QUICK)).frames == 36
+
+
 def test_networks_on_other_frames_are_refused(source, tmp_path):
     other = write_frames(tmp_path / "other", CODES, frames=20)
     with pytest.raises(ConfigError, match=r"same frames .* 72 frames of 2 classes of .* for b, and 36 frames"):

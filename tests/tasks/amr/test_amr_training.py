@@ -15,6 +15,7 @@ from common.errors import DataError
 from data_prep.amr.generate import generate
 from data_prep.amr.recipe import Extent, make_recipe
 from tasks.amr.entry import check_data, check_training, score
+from tasks.amr.recogniser import load_onnx
 
 MODS = ("BPSK", "GFSK", "AM-DSB")
 SNRS = (-20, 10)
@@ -107,6 +108,25 @@ def test_teacher_then_students_from_its_stored_scores(folder, run):
     assert scores.keys() >= {"accuracy", "macro_f1", "peak", "peak_snr", "accuracy_at_-20dB", "accuracy_at_10dB"}
     assert scores["accuracy"] == pytest.approx((scores["accuracy_below_0dB"] + scores["accuracy_from_0dB"]) / 2)
     assert scores["parameters"] == (2 * 8 * 3 + 16) + (8 * 8 * 3 + 16) + (8 * 3 + 3)
+
+
+def test_exported_network_tells_the_rates_of_the_pickle_that_trained_it(folder, run):
+    trained(run, "student")
+    files = ("student.py", "runs/student/iter_4.pth", "--out", "student.pth", "--onnx", "student.onnx")
+    status, _, err = run("export", *files)
+    assert status == 0, err
+    info = load_onnx("student.onnx").info
+    assert (info.sample_rate, info.samples_per_symbol) == (200e3, (8, 8))
+
+
+def test_without_validation_frames_the_way_that_is_named_trains(folder, run):
+    split = [f"{part}_dataloader.dataset.split=75/0/25" for part in ("train", "val")]
+    status, _, err = run("train", "student.py", "--cfg-options", *split)
+    assert status == 2
+    assert "'75/0/25' divides" in err
+    named = err[err.index("(--cfg-options") + 1 : err.rindex(")")].split()
+    assert len(named) == 4
+    trained(run, "student", *named, split[0])
 
 
 def test_any_pair_distils_by_the_name_of_a_method(folder, run):

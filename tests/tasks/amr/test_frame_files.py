@@ -97,6 +97,35 @@ def test_table_has_classes_labels_and_what_the_file_says_of_its_signals(write):
     np.testing.assert_array_equal(table.snrs, [-20] * 5 + [-18] * 5)
 
 
+def test_symbol_rates_of_frames_are_told_by_the_least_and_the_most(write):
+    path = write()
+    with h5py.File(path, "a") as file:
+        file["sps"] = np.array([4, 16, 8, 8, 4, 8, 16, 4, 4, 4], np.int16)
+    assert open_frame_table(path).signal == {"samples_per_symbol": [4.0, 16.0]}
+    with h5py.File(path, "a") as file:
+        file["sps"][:] = 8
+    assert open_frame_table(path).signal == {"samples_per_symbol": 8.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("sample_rate", "200 kHz"),
+        ("sample_rate", np.nan),
+        ("sample_rate", [1e6, 2e6]),
+        ("samples_per_symbol", 0),
+        ("samples_per_symbol", [4, np.inf]),
+        ("samples_per_symbol", np.zeros(0)),
+    ],
+)
+def test_rates_that_are_no_positive_numbers_are_named(write, name, value):
+    path = write()
+    with h5py.File(path, "a") as file:
+        file.attrs[name] = value
+    with pytest.raises(DataError, match=rf"expected {name} of .*frames\.h5 to be positive but found"):
+        open_frame_table(path)
+
+
 def test_rows_of_a_cell_are_in_the_order_of_the_file(write):
     cells = open_frame_table(write()).rows_by_cell()
     assert list(cells) == [("BPSK", -20), ("BPSK", -18), ("QPSK", -20), ("QPSK", -18)]

@@ -1,6 +1,7 @@
 """RadioML's pickles: what is read, and what is refused without being run."""
 
 import io
+import json
 import os
 import pickle
 import tarfile
@@ -239,6 +240,67 @@ def test_nothing_is_left_of_a_conversion_that_fails(tmp_path, cells):
     with pytest.raises(DataError, match="NaN"):
         convert_to_hdf5(path, tmp_path / "set.h5")
     assert [file.name for file in tmp_path.iterdir()] == ["set.pkl"]
+
+
+RECORD = {
+    "generator_version": 1,
+    "mods": ["QPSK", "BPSK"],
+    "snrs": [-20, 2],
+    "frames": 3,
+    "recipe": {"sample_rate": 48000, "sps": 4, "preset": "clean"},
+}
+
+
+@pytest.fixture
+def convert(tmp_path, cells):
+    """Converts a pickle of ``cells`` with a text beside it, and gives the attributes of the HDF5 file."""
+
+    def convert(text):
+        path = tmp_path / "set.pkl"
+        path.write_bytes(pickle.dumps(cells, 2))
+        (tmp_path / "set.pkl.json").write_text(text)
+        convert_to_hdf5(path, tmp_path / "set.h5")
+        with h5py.File(tmp_path / "set.h5") as file:
+            return dict(file.attrs)
+
+    return convert
+
+
+@pytest.mark.parametrize("sps", [4, [16, 4, 8]])
+def test_conversion_keeps_the_rates_that_the_generator_wrote_beside(convert, sps):
+    found = convert(json.dumps({**RECORD, "recipe": {**RECORD["recipe"], "sps": sps}}))
+    assert found["sample_rate"] == 48000.0
+    np.testing.assert_array_equal(found["samples_per_symbol"], sps)
+
+
+def test_record_is_found_where_a_link_leads(tmp_path, convert):
+    convert(json.dumps(RECORD))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "link.pkl").symlink_to(tmp_path / "set.pkl")
+    convert_to_hdf5(tmp_path / "elsewhere" / "link.pkl", tmp_path / "link.h5")
+    with h5py.File(tmp_path / "link.h5") as file:
+        assert file.attrs["sample_rate"] == 48000.0
+
+
+def test_a_note_of_somebody_else_beside_a_pickle_is_left_alone(convert):
+    assert "sample_rate" not in convert('{"author": "me"}')
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "in .*set.pkl.json but found Expecting property name"),
+        (json.dumps({**RECORD, "recipe": {"sample_rate": 48000}}), "found no 'sps'; delete it"),
+        (json.dumps({**RECORD, "recipe": {"sample_rate": "fast", "sps": 4}}), "found could not convert"),
+        (json.dumps({**RECORD, "recipe": 5}), "'int' object is not subscriptable"),
+        (json.dumps({**RECORD, "frames": 4}), r"of another set: 4 cells of 4 frames, not 4 of \[3\]; delete it"),
+        (json.dumps({**RECORD, "snrs": [-20, 4]}), "the record of another set"),
+    ],
+)
+def test_record_that_is_damaged_or_of_another_pickle_is_named(tmp_path, convert, text, message):
+    with pytest.raises(DataError, match=message):
+        convert(text)
+    assert not (tmp_path / "set.h5").exists()
 
 
 def test_reader_needs_nothing_of_what_a_pickle_could_name():

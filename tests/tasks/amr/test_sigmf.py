@@ -2,13 +2,14 @@
 
 import io
 import json
+import math
 
 import pytest
 
 from common.errors import DataError
 from tasks.amr.sigmf import AnnotationWriter, read_sigmf
 
-TYPES = ("cf32_le", "ci16_le")
+TYPES = dict.fromkeys(("cf32_le", "ci16_le"))
 GLOBAL = {"core:datatype": "cf32_le", "core:sample_rate": 1e6, "core:version": "1.2.0"}
 
 
@@ -54,7 +55,10 @@ def test_frequency_is_that_of_the_capture_in_which_a_sample_lies(tmp_path):
         ({"global": {**GLOBAL, "core:sample_rate": "1 MHz"}}, "positive core:sample_rate but found '1 MHz'"),
         ({"global": {**GLOBAL, "core:sample_rate": 0}}, "positive core:sample_rate but found 0"),
         ({"global": GLOBAL, "annotations": {}}, "list of objects as 'annotations'"),
-        ({"global": GLOBAL, "captures": [{"core:sample_start": "0"}]}, "numbers as core:sample_start in 'captures'"),
+        ({"global": {**GLOBAL, "core:datatype": ["cf32_le"]}}, r"found \['cf32_le'\]"),
+        ({"global": {**GLOBAL, "core:num_channels": "1"}}, "one channel but found core:num_channels '1'"),
+        ({"global": {**GLOBAL, "core:sample_rate": 10**400}}, "positive core:sample_rate but found 1000"),
+        ({"global": {**GLOBAL, "core:sample_rate": math.nan}}, "positive core:sample_rate but found nan"),
     ],
 )
 def test_metadata_that_cannot_be_used_are_named(tmp_path, content, message):
@@ -62,6 +66,33 @@ def test_metadata_that_cannot_be_used_are_named(tmp_path, content, message):
     with pytest.raises(DataError, match=message) as caught:
         read_sigmf(path, TYPES)
     assert str(path) in str(caught.value)
+
+
+NO_NUMBERS = ("0", None, math.nan, math.inf, 10**400, True, [0])
+NO_COUNTS = (*NO_NUMBERS, -1, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("key", "part", "where", "value"),
+    [
+        *(("core:offset", "global", "global", value) for value in NO_COUNTS),
+        *(("core:sample_start", "captures", r"captures\[1\]", value) for value in NO_COUNTS),
+        *(("core:sample_start", "annotations", r"annotations\[1\]", value) for value in NO_COUNTS),
+        *(("core:frequency", "captures", r"captures\[1\]", value) for value in NO_NUMBERS),
+    ],
+    ids=lambda value: repr(value)[:20],
+)
+def test_numbers_of_another_kind_are_named_with_their_key(tmp_path, key, part, where, value):
+    content = {"global": GLOBAL, part: [{}, {key: value}]} if part != "global" else {"global": {**GLOBAL, key: value}}
+    path = recording(tmp_path, content)
+    with pytest.raises(DataError, match=rf"as {key} but found .* in {where} of .*a\.sigmf-meta; correct it"):
+        read_sigmf(path, TYPES)
+
+
+def test_whole_numbers_with_a_decimal_point_are_sample_numbers(tmp_path):
+    content = {"global": {**GLOBAL, "core:offset": 4.0}, "captures": [{"core:sample_start": 0.0}]}
+    found = read_sigmf(recording(tmp_path, content), TYPES)
+    assert (found.offset, type(found.offset)) == (4, int)
 
 
 def test_missing_files_are_named(tmp_path):

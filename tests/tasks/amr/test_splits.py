@@ -102,6 +102,14 @@ def test_the_challenge_of_itu_is_split_as_its_notebook_does():
         np.testing.assert_array_equal(split.frames("test", *cell), np.array(rows[:410]) - 4096 * number)
         np.testing.assert_array_equal(split.frames("train", *cell), np.array(rows[410:]) - 4096 * number)
         assert len(split.frames("val", *cell)) == 0
+    assert split.parts == ("train", "test")
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"), [("60/20/20", PARTS), ("75/0/25", ("train", "test")), ("100/0/0", ("train",))]
+)
+def test_parts_are_those_with_a_share(name, parts):
+    assert Split(CELLS, name).parts == parts
 
 
 def test_the_challenge_of_itu_is_about_the_whole_set():
