@@ -21,7 +21,7 @@ import numpy as np
 
 from common.errors import DataError, exit_on_user_error
 from common.palettes import CAMVID_CLASSES, CAMVID_COLOURS_32, CAMVID_MERGES, CAMVID_VOID
-from data_prep.seg.output import is_filled, progress_bar, read_image, whole_folder, write_image
+from data_prep.output import is_filled, progress_bar, read_image, whole_folder, write_image
 
 SPLITS = ("train", "val", "test")
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")

@@ -19,7 +19,7 @@ import numpy as np
 
 from common.errors import DataError, exit_on_user_error
 from common.palettes import CITYSCAPES_CLASSES, CITYSCAPES_LABEL_IDS, CITYSCAPES_NUM_LABEL_IDS, IGNORE_INDEX
-from data_prep.seg.output import progress_bar, read_image, write_image
+from data_prep.output import progress_bar, read_image, write_image
 
 WHERE = "https://www.cityscapes-dataset.com"
 COUNTS = {"train": 2975, "val": 500, "test": 1525}

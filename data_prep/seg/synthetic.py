@@ -34,7 +34,7 @@ import numpy as np
 
 from common.errors import ConfigError, DataError, exit_on_user_error
 from common.palettes import CAMVID_CLASSES, CAMVID_TO_CITYSCAPES, CITYSCAPES_CLASSES, IGNORE_INDEX
-from data_prep.seg.output import is_filled, progress_bar, whole_folder, write_image
+from data_prep.output import is_filled, progress_bar, whole_folder, write_image
 from data_prep.seg.scene import optical_flow
 from data_prep.seg.street import StreetBuilder
 
