@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
 from common.errors import ConfigError, did_you_mean
+from common.loss_arguments import required_arguments, tensor_arguments
 from common.registry import find_loss, make_loss
 from common.schedules import build_weight
-from common.terms import GROUND_TRUTH, STUDENT, Source, TermSpec, required_arguments, tensor_arguments
+from common.terms import GROUND_TRUTH, STUDENT, Source, TermSpec
 
 TERM_KEYS = ("type", "weight", "parts", "adapter", "resize")
 
@@ -37,7 +39,9 @@ def read_term(name: str, cfg: Mapping[str, Any], paths: Mapping[str, Mapping], t
     roles = ("student", "teacher", "target", *teachers)
     named = [a for a in tensors if isinstance(cfg.get(a), (str, Mapping)) or _names(cfg.get(a))]
     bound = [a for a in tensors if a in named or (cfg.get(a) is not None and a in roles)]
-    options = {key: value for key, value in cfg.items() if key not in TERM_KEYS and key not in bound}
+    # One that is None is left out; a function is told so, a module's constructor knows no such key.
+    absent = [a for a in tensors if a in cfg and cfg[a] is None and a not in signature(loss).parameters]
+    options = {key: value for key, value in cfg.items() if key not in (*TERM_KEYS, *bound, *absent)}
     sources = {a: _read_source(name, a, cfg[a], paths, teachers) for a in bound}
     made = make_loss(loss, options, name)
     missing = [argument for argument in required_arguments(made) if argument not in sources]

@@ -125,7 +125,10 @@ class Distiller(BaseModel):
         self.terms.build(values, models)
 
     def forward(self, inputs: Tensor, data_samples: Sequence | None = None, mode: str = "tensor") -> Any:
-        """The student's forward; in mode ``'loss'`` its own losses and the distillation losses in one dict."""
+        """The student's forward; in mode ``'loss'`` its own losses and the distillation losses in one dict.
+
+        What losses say beside their value is there too, under names without ``loss``: logged, but in no sum.
+        """
         if mode != "loss":
             return self.student(inputs, data_samples, mode=mode)
         step = self.step
@@ -135,6 +138,7 @@ class Distiller(BaseModel):
                 teacher.update(self.student)
         losses, values = self._run(inputs, data_samples, step)
         added = self.terms(values, step)
+        added |= self.terms.logged(step)
         taken = sorted(losses.keys() & added.keys())
         if taken:
             raise ConfigError(f"loss name {taken[0].removeprefix('loss_')!r}: the student has a {taken[0]} of its own")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,8 @@ from torch import Tensor, nn
 
 from common.adapters import build_adapter, describe_adapter, resize_to_student
 from common.errors import ConfigError, UserError, did_you_mean
-from common.losses.base import ShapedLoss, is_tensor_argument
+from common.loss_arguments import loss_label
+from common.losses.base import ShapedLoss
 from common.schedules import WeightSchedule, build_weight
 from common.taps import find_module
 
@@ -74,51 +74,15 @@ class TermSpec:
         return f"{self.weight} * {label} on {', '.join(f'{a}={s}' for a, s in self.sources.items())}"
 
 
-def loss_label(loss: Callable) -> str:
-    """Name of a loss function or module, seen through a partial."""
-    loss = getattr(loss, "func", loss)
-    return getattr(loss, "__name__", type(loss).__name__)
-
-
-def tensor_arguments(loss: Callable) -> list[str]:
-    """Names of the arguments of a loss that take tensors: without a default, or annotated with ``Tensor``."""
-    call = loss.forward if isinstance(loss, nn.Module) or _is_module_class(loss) else loss
-    if isinstance(call, functools.partial):
-        given = set(call.keywords)
-        return [name for name in tensor_arguments(call.func) if name not in given]
-    names = []
-    for name, parameter in _parameters(call).items():
-        if name != "self" and is_tensor_argument(parameter):
-            names.append(name)
-    return names
-
-
-def _parameters(call: Callable) -> Mapping[str, inspect.Parameter]:
-    try:
-        return inspect.signature(call).parameters
-    except ValueError as error:
-        raise ConfigError(
-            f"cannot read the arguments of {loss_label(call)}, which is not written in Python; "
-            f"wrap it in a function(student, teacher)"
-        ) from error
-
-
-def _is_module_class(loss: Callable) -> bool:
-    return isinstance(loss, type) and issubclass(loss, nn.Module)
-
-
-def required_arguments(loss: Callable) -> list[str]:
-    """Those of `tensor_arguments` that have no default."""
-    call = loss.forward if isinstance(loss, nn.Module) else loss
-    parameters = _parameters(call)
-    return [name for name in tensor_arguments(loss) if parameters[name].default is inspect.Parameter.empty]
-
-
 class LossTerm(nn.Module):
     """One loss, its adapters (one per pyramid level) and its weight.
 
     Adapters and a loss's own layers exist after `build`, which needs example values; until then the student's
     tensors go in as they are. A loss with layers that is called for each level has a copy for each.
+
+    A loss module may say more about a call than its value: scalars by name in an attribute ``logged``. They are kept
+    here, as ``<name of the term>_<key>``, for trainers to log. No weight scales them, and they are in no sum; of levels
+    they are the mean.
     """
 
     def __init__(self, spec: TermSpec):
@@ -134,6 +98,7 @@ class LossTerm(nn.Module):
         # In self-distillation a deeper part of the student takes the teacher's place, for a peer the student does.
         self._teacher_arguments = [a for a in others if a not in students] or others
         self.rows: list[tuple[str, ...]] = []
+        self.logged: dict[str, Tensor] = {}
         self._built = False
 
     def _declared(self, name: str, default: Any) -> Any:
@@ -252,13 +217,16 @@ class LossTerm(nn.Module):
         lists = self._levels_of(arguments)
         if not lists or self._declared("levels", "each") == "all":
             parts = self._call(self._function(), arguments)
+            self.logged = self._extras(self._function())
         else:
-            each = []
+            each, extras = [], []
             for level in range(len(lists[0])):
                 levelled = {a: v[level] for a, v in arguments.items() if a in self._levelled and isinstance(v, list)}
                 at_level = {**arguments, **levelled}
                 each.append(self._call(self._function(level), at_level))
+                extras.append(self._extras(self._function(level)))
             parts = {key: sum(part[key] for part in each) for key in each[0]}
+            self.logged = {key: sum(one[key] for one in extras) / len(extras) for key in extras[0]}
         weights = {f"loss_{self.spec.name}_{part}": each(step) for part, each in self.spec.parts.items()}
         unknown = sorted(weights.keys() - parts.keys())
         if unknown:
@@ -266,6 +234,20 @@ class LossTerm(nn.Module):
             names = ", ".join(key.removeprefix(stem) for key in parts if key.startswith(stem)) or "none, but one value"
             raise ConfigError(f"loss {self.spec.name!r} has no part {unknown[0].removeprefix(stem)!r}; it has {names}")
         return {key: weight * weights.get(key, 1.0) * value for key, value in parts.items()}
+
+    def _extras(self, loss: Callable) -> dict[str, Tensor]:
+        """What the loss says about its last call beside its value, without gradient."""
+        extras = getattr(loss, "logged", None)
+        if not isinstance(extras, Mapping):
+            return {}
+        extras = {f"{self.spec.name}_{key}": value.detach() for key, value in extras.items()}
+        wrong = next((key for key in extras if "loss" in key), None)
+        if wrong:  # the engine adds up whatever has that word in its name
+            raise ConfigError(
+                f"loss {self.spec.name!r}: expected a name without 'loss' in it, for {loss_label(loss)} logs more than "
+                f"its value, but found {wrong!r}"
+            )
+        return extras
 
     def _function(self, level: int = 0) -> Callable:
         return self.loss[level] if isinstance(self.loss, nn.ModuleList) else self.spec.loss
@@ -375,6 +357,10 @@ class DistillationTerms(nn.ModuleDict):
         for term in self.active(step):
             losses.update(term(values, step))
         return losses
+
+    def logged(self, step: int) -> dict[str, Tensor]:
+        """What the losses of the active terms said about their last call; see `LossTerm`."""
+        return {key: value for term in self.active(step) for key, value in term.logged.items()}
 
     def table(self) -> list[tuple[str, ...]]:
         """Rows (argument and source, shapes, adapter, loss, weight) for the start-up table."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from common.errors import ConfigError, did_you_mean
+from common.loss_arguments import loss_label, required_arguments, tensor_arguments
 from common.modes import in_eval_mode
 from common.schedules import build_weight
 from common.taps import Taps
@@ -20,9 +21,6 @@ from common.terms import (
     DistillationTerms,
     Source,
     TermSpec,
-    loss_label,
-    required_arguments,
-    tensor_arguments,
 )
 
 TEACHER = "teacher"

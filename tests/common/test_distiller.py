@@ -96,6 +96,27 @@ def test_student_starts_alike_with_and_without_distillation_for_the_same_seed():
     assert next_alone == next_distilled
 
 
+class ToldLoss(torch.nn.Module):
+    """A distance that says a share too."""
+
+    adapter = None
+
+    def forward(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+        self.logged = {"above": (student > teacher).float().mean()}
+        return F.mse_loss(student, teacher)
+
+
+def test_what_a_loss_says_beside_its_value_is_logged_unscaled_and_not_summed():
+    told = {"type": ToldLoss, "student": "logits", "teacher": "logits"}
+    logs = [step(make(losses={"mse": {**told, "weight": weight}})) for weight in (1.0, 5.0)]
+    assert logs[0].keys() == {"loss", "loss_ce", "loss_mse", "mse_above"}
+    torch.testing.assert_close(logs[1]["loss_mse"], 5 * logs[0]["loss_mse"])
+    assert 0 < logs[0]["mse_above"] < 1
+    assert logs[1]["mse_above"] == logs[0]["mse_above"]
+    for log in logs:
+        torch.testing.assert_close(log["loss"], log["loss_ce"] + log["loss_mse"])
+
+
 def test_state_dict_has_the_bare_students_keys_and_distill_beside():
     model = make()
     keys = model.state_dict().keys()

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from common.binding import read_tap_paths, read_term
 from common.errors import ConfigError
+from common.loss_arguments import required_arguments, tensor_arguments
 from common.losses import BPKDLoss, FGDLoss, KDLoss, VIDLoss, kd_loss
 from common.registry import LOSSES
 from common.schedules import build_weight
@@ -19,8 +20,6 @@ from common.terms import (
     Source,
     TermSpec,
     check_finite,
-    required_arguments,
-    tensor_arguments,
 )
 
 GRIDS = (("student", 4), ("teacher", 2))
@@ -429,3 +428,59 @@ def test_misspelt_tap_table_names_the_entry(taps, message):
 def test_every_registered_loss_has_tensors_to_bind():
     assert {"KDLoss", "CWDLoss", "BPKDLoss", "kd_loss", "cwd_loss", "bpkd_loss"} <= set(LOSSES.module_dict)
     assert {name: loss for name, loss in LOSSES.module_dict.items() if not tensor_arguments(loss)} == {}
+
+
+class Told(nn.Module):
+    """A loss that says the largest error too."""
+
+    adapter = None
+
+    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
+        error = (student - teacher).abs()
+        self.logged = {"largest": error.max()}
+        return error.mean()
+
+
+def test_what_a_loss_logs_is_kept_unscaled_and_out_of_the_losses():
+    told = spec(Told(), ("student", "teacher"), name="l1", weight=build_weight(7.0))
+    terms = DistillationTerms([told])
+    student = torch.tensor([[1.0, 3.0]], requires_grad=True)
+    losses = terms(values(student, torch.zeros(1, 2)), step=0)
+    assert {key: loss.item() for key, loss in losses.items()} == {"loss_l1": 14.0}
+    assert {key: value.item() for key, value in terms.logged(0).items()} == {"l1_largest": 3.0}
+    assert not terms.logged(0)["l1_largest"].requires_grad
+
+
+def test_what_a_loss_logs_is_the_mean_over_levels():
+    levels = [torch.full((1, 2), value) for value in (1.0, 5.0)]
+    term = LossTerm(spec(Told(), ("student", "teacher"), name="l1"))
+    assert term(values(levels, [torch.zeros(1, 2)] * 2), step=0)["loss_l1"] == 6
+    assert term.logged["l1_largest"] == 3
+
+
+def test_nothing_is_logged_of_a_loss_that_is_not_active():
+    told = spec(
+        Told(), ("student", "teacher"), name="l1", weight=build_weight({"type": "stop_after", "value": 1.0, "steps": 1})
+    )
+    terms = DistillationTerms([told])
+    terms(values(torch.ones(1, 2), torch.zeros(1, 2)), step=0)
+    assert terms.logged(0)
+    assert not terms.logged(1)
+
+
+def test_a_name_that_the_engine_would_add_to_the_loss_is_refused_where_more_is_logged():
+    term = LossTerm(spec(Told(), ("student", "teacher"), name="my_loss"))
+    with pytest.raises(ConfigError, match=r"expected a name without 'loss' in it, for Told .*'my_loss_largest'"):
+        term(values(torch.ones(1, 2), torch.zeros(1, 2)), step=0)
+
+
+class MaybeTaught(nn.Module):
+    def forward(self, student: Tensor, teacher: Tensor | None = None) -> Tensor:
+        return student.mean() if teacher is None else (student - teacher).mean()
+
+
+def test_a_tensor_that_is_none_in_a_config_is_left_out():
+    for loss in (MaybeTaught, MaybeTaught().forward):
+        term = read_term("l1", {"type": loss, "student": "logits", "teacher": None}, PATHS, ["tough"])
+        assert list(term.sources) == ["student"]
+        assert LossTerm(term)({"student": {"logits": torch.ones(1, 2)}}, step=0)["loss_l1"] == 1
