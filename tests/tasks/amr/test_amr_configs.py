@@ -62,7 +62,8 @@ def test_data_and_schedule_are_those_of_the_set(name):
         assert dataset.part == "all" or dataset.split == {"name": "60/20/20", "seed": 2016}
     warm_up, cosine = cfg.param_scheduler
     assert "T_max" not in cosine  # to the end, whatever max_iters is
-    if set_of(name) not in ("generated_small", "wide", "gnuradio", "from_gnuradio"):  # which count iterations, and are changed at will
+    # These count iterations, and are changed at will.
+    if set_of(name) not in ("generated_small", "wide", "gnuradio", "from_gnuradio"):
         epochs = cfg.train_cfg.max_iters * cfg.train_dataloader.batch_size / frames
         assert epochs == pytest.approx(round(epochs), abs=0.01)
         assert warm_up.end == cfg.train_cfg.max_iters // 20

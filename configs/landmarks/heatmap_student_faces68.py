@@ -1,0 +1,7 @@
+# MobileFAN's student (Zhao et al., Pattern Recognition 2020): MobileNetV2 and three transposed convolutions, on
+# faces68.
+_base_ = ["../_base_/landmarks/runtime.py", "../_base_/landmarks/faces68.py"]
+model = dict(
+    type="HeatmapModel",
+    network=dict(type="HeatmapNetwork", backbone="mobilenetv2_100", num_points=68, channels=128),
+)

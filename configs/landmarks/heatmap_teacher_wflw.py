@@ -1,0 +1,3 @@
+# MobileFAN's teacher (Zhao et al., Pattern Recognition 2020): ResNet-50 and three transposed convolutions, on WFLW.
+_base_ = "./heatmap_student_wflw.py"
+model = dict(network=dict(backbone="resnet50", channels=256))

@@ -1,0 +1,29 @@
+# KD-Loss with the tolerant teacher alone, on WFLW.
+_base_ = "./student_wflw.py"
+model = dict(
+    _delete_=True,
+    type="Distiller",
+    student=dict(
+        type="LandmarkModel",
+        network={{_base_.model.network}},
+        loss_weight=0,  # the loss below has the labels
+    ),
+    teachers=dict(
+        tolerant=dict(
+            config="{{ fileDirname }}/tolerant_wflw.py",
+            checkpoint="work_dirs/tolerant_wflw/iter_80000.pth",
+        ),
+    ),
+    taps=dict(points="network", features="network.features"),
+    losses=dict(
+        # constants of the published code; preset="figure" for those of the paper's figure
+        kd=dict(
+            type="KDLandmarkLoss",
+            student="points",
+            tolerant="tolerant.points",
+            target="gt_points",
+            preset="code",
+        )
+    ),
+    example=dict(type="FaceExample"),
+)

@@ -1,0 +1,29 @@
+# KD-Loss with the tough teacher alone, on 300W; its error is the threshold of the main loss (ours).
+_base_ = "./student_w300.py"
+model = dict(
+    _delete_=True,
+    type="Distiller",
+    student=dict(
+        type="LandmarkModel",
+        network={{_base_.model.network}},
+        loss_weight=0,  # the loss below has the labels
+    ),
+    teachers=dict(
+        tough=dict(
+            config="{{ fileDirname }}/tough_w300.py",
+            checkpoint="work_dirs/tough_w300/iter_40500.pth",
+        ),
+    ),
+    taps=dict(points="network", features="network.features"),
+    losses=dict(
+        # constants of the published code; preset="figure" for those of the paper's figure
+        kd=dict(
+            type="KDLandmarkLoss",
+            student="points",
+            tough="tough.points",
+            target="gt_points",
+            preset="code",
+        )
+    ),
+    example=dict(type="FaceExample"),
+)

@@ -1,0 +1,8 @@
+# The student alone, MobileNetV2, as the authors of KD-Loss train their base line, on COFW: L2 to the points, from
+# random weights.
+_base_ = ["../_base_/landmarks/runtime.py", "../_base_/landmarks/cofw.py"]
+model = dict(
+    type="LandmarkModel",
+    network=dict(type="PointRegressor", backbone="mobilenet_v2", num_points=29),  # alpha 1.0, no dropout
+    loss="mse",
+)

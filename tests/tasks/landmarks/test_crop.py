@@ -1,0 +1,93 @@
+"""Crops and the maps into them."""
+
+import cv2
+import numpy as np
+import pytest
+
+from tasks.landmarks.crop import apply, compose, in_pixels, invert, normalised, square_crop, stretched_crop, warp
+
+BOX = (10.0, 20.0, 50.0, 40.0)
+
+
+def test_square_crop_puts_the_middle_of_the_box_in_the_middle_and_its_longer_side_inside_the_margin():
+    matrix = square_crop(BOX, size=100, margin=0.25)
+    middle, left, right = apply(matrix, np.array([[30.0, 30.0], [10.0, 30.0], [50.0, 30.0]]))
+    assert middle == pytest.approx([49.5, 49.5])
+    # 40 pixels and a margin of 10 on each side fill 100: a pixel becomes 100 / 60.
+    assert left == pytest.approx([49.5 - 20 * 100 / 60, 49.5])
+    assert right == pytest.approx([49.5 + 20 * 100 / 60, 49.5])
+
+
+def test_rotation_turns_clockwise_on_the_screen():
+    matrix = square_crop(BOX, size=100, rotation=90)
+    middle, right = apply(matrix, np.array([[30.0, 30.0], [50.0, 30.0]]))
+    below = right - middle
+    assert below == pytest.approx([0, np.hypot(*below)], abs=1e-9)
+    assert below[1] > 0
+
+
+def test_scale_and_shift_are_shares_of_the_crop():
+    plain, moved = square_crop(BOX, 100), square_crop(BOX, 100, scale=1.2, shift=(0.1, -0.05))
+    points = np.array([[30.0, 30.0], [50.0, 30.0]])
+    before, after = apply(plain, points), apply(moved, points)
+    assert after[0] - before[0] == pytest.approx([10, -5])
+    assert after[1] - after[0] == pytest.approx(1.2 * (before[1] - before[0]))
+
+
+def test_flip_mirrors_the_crop():
+    plain, mirrored = square_crop(BOX, 64, rotation=12), square_crop(BOX, 64, rotation=12, flip=True)
+    points = np.array([[12.0, 21.0], [47.0, 33.0]])
+    expected = apply(plain, points) * (-1, 1) + (63, 0)
+    assert apply(mirrored, points) == pytest.approx(expected)
+
+
+def test_a_mirrored_picture_is_the_crop_of_the_mirror_map():
+    image = np.random.default_rng(0).integers(0, 256, (60, 60, 3)).astype(np.uint8)
+    plain = warp(image, square_crop(BOX, 32, margin=0.5), 32)
+    mirrored = warp(image, square_crop(BOX, 32, margin=0.5, flip=True), 32)
+    assert np.abs(mirrored[:, ::-1].astype(int) - plain).max() <= 8  # OpenCV's maps are in 1/32 of a pixel
+
+
+def test_stretched_crop_fills_the_square_with_the_box_and_its_pixels():
+    matrix = stretched_crop(BOX, size=224, pixels=10)
+    corners = apply(matrix, np.array([[0.0, 10.0], [60.0, 50.0]]))
+    assert corners == pytest.approx(np.array([[-0.5, -0.5], [223.5, 223.5]]))
+
+
+@pytest.mark.parametrize("side", [300, 40])
+def test_a_dot_lands_where_the_map_says(side):
+    """Also where the image is shrunk to less than half, by means over areas."""
+    image = np.zeros((side, side, 3), np.uint8)
+    place = np.array([[0.4 * side, 0.7 * side]])
+    cv2.circle(image, tuple(int(value) for value in place[0].round()), max(side // 20, 2), (255, 255, 255), -1)
+    matrix = square_crop((0, 0, side, side), size=32, margin=0.1)
+    crop = warp(image, matrix, 32)[..., 0].astype(float)
+    y, x = np.indices(crop.shape)
+    found = np.array([(x * crop).sum(), (y * crop).sum()]) / crop.sum()
+    assert found == pytest.approx(apply(matrix, place.round())[0], abs=0.15)
+
+
+def test_shrinking_averages_over_what_is_lost():
+    noise = np.random.default_rng(0).integers(0, 256, (640, 640, 3)).astype(np.uint8)
+    crop = warp(noise, square_crop((0, 0, 640, 640), 32, margin=0.0), 32)
+    # A mean of 20 x 20 independent pixels deviates by 74 / 20; reading single ones would give 74.
+    assert crop[2:-2, 2:-2].std() < 8
+
+
+def test_invert_and_compose_lead_back():
+    matrix = square_crop(BOX, 64, rotation=33, scale=1.1, flip=True)
+    points = np.random.default_rng(0).normal(size=(5, 2))
+    assert apply(invert(matrix), apply(matrix, points)) == pytest.approx(points)
+    assert compose(invert(matrix), matrix) == pytest.approx(np.eye(2, 3), abs=1e-12)
+
+
+def test_many_maps_are_applied_at_once():
+    maps = np.stack([square_crop(BOX, 64), square_crop(BOX, 64, rotation=10)])
+    points = np.random.default_rng(0).normal(size=(2, 5, 2))
+    assert apply(maps, points)[1] == pytest.approx(apply(maps[1], points[1]))
+    assert invert(maps)[1] == pytest.approx(invert(maps[1]))
+
+
+def test_normalised_points_are_symmetric_about_the_middle():
+    assert normalised(np.array([0.0, 31.5, 63.0]), 64) == pytest.approx([-0.5 + 0.5 / 64, 0, 0.5 - 0.5 / 64])
+    assert in_pixels(normalised(np.array([3.0]), 64), 64) == pytest.approx([3.0])

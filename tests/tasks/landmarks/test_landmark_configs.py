@@ -1,0 +1,108 @@
+"""Every config of the landmarks task: what it names is there and fits together."""
+
+import pytest
+import torch
+from conftest import ROOT
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import DATASETS, MODELS
+from toys import set_iteration
+
+import tasks.landmarks  # noqa: F401
+from common.config import check_keys, read_config
+from common.landmark_files import load_scheme
+from common.sample_batch import SampleBatch
+
+FOLDER = ROOT / "configs" / "landmarks"
+ALL = {path.stem: path for path in sorted(FOLDER.glob("*.py"))}
+DISTILLING = [name for name, path in ALL.items() if read_config(path).model.type == "Distiller"]
+# Set -> class of data set, scheme, size of the crop.
+SETS = {
+    "w300": ("W300", "68", 224),
+    "cofw": ("COFW", "29", 224),
+    "wflw": ("WFLW", "98", 224),
+    "faces68": ("PTSFaces", "68", 224),
+    "faces68_small": ("PTSFaces", "68", 64),
+    "synthetic": ("PTSFaces", "68", 64),
+}
+ARMS = ("student", "tough", "tolerant", "kd_tough", "kd_tolerant", "kd", "kd_warm", "output_kd")
+LARGE_ARMS = (*ARMS, "feature_kd", "heatmap_student", "heatmap_teacher", "mobilefan")
+
+
+def set_of(name):
+    """The set at the end of a config's name."""
+    return max((part for part in SETS if name.endswith(f"_{part}")), key=len)
+
+
+def test_every_arm_has_a_config_for_every_set():
+    wanted = {f"{arm}_{part}" for part, (*_, size) in SETS.items() for arm in (LARGE_ARMS if size == 224 else ARMS)}
+    assert wanted == set(ALL)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_data_and_network_are_those_of_the_set(name):
+    cfg = read_config(ALL[name])
+    check_keys(cfg, strict=True)
+    kind, scheme, size = SETS[set_of(name)]
+    model = cfg.model.get("student", cfg.model)
+    assert cfg.task == "landmarks"
+    assert model.network.num_points == load_scheme(scheme).num_points
+    for part in ("train", "val", "test"):
+        dataset = cfg[f"{part}_dataloader"].dataset
+        assert (dataset.type, dataset.part, dataset.size) == (kind, part, size)
+        assert DATASETS.get(dataset.type) is not None
+        assert ("augment" in dataset) == (part == "train")
+    assert cfg.train_cfg.max_iters % cfg.train_cfg.val_interval == 0
+
+
+@pytest.mark.parametrize("name", DISTILLING)
+def test_teachers_are_of_the_same_set_at_their_last_checkpoint(name):
+    for role, teacher in read_config(ALL[name]).model.teachers.items():
+        (taught_by,) = (other for other, path in ALL.items() if str(path) == teacher.config)
+        assert set_of(taught_by) == set_of(name)
+        assert taught_by.startswith("heatmap_teacher" if role == "teacher" else role)
+        last = read_config(teacher.config).train_cfg.max_iters
+        assert teacher.checkpoint == f"work_dirs/{taught_by}/iter_{last}.pth"
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name.startswith("tolerant_")])
+def test_tolerant_teacher_differs_from_the_tough_one_in_its_labels_alone(name):
+    tolerant, tough = read_config(ALL[name]), read_config(ALL[name.replace("tolerant_", "tough_")])
+    assert tolerant.model.network == tough.model.network
+    assert tolerant.model.target == "gt_soft"
+    assert tolerant.train_dataloader.dataset.soft == {"variance": 0.95}
+
+
+def small(network):
+    """The same network, narrow."""
+    if network.type == "HeatmapNetwork":
+        return {**network, "backbone": "mobilenetv2_035", "channels": 8}
+    return {**network, "backbone": "mobilenet_v2", "dropout": 0.0, "options": {"width_mult": 0.1}}
+
+
+def faces(points, count=4, size=64):
+    generator = torch.Generator().manual_seed(1)
+    labels = 0.2 * torch.randn(count, 2 * points, generator=generator)
+    samples = SampleBatch(gt_points=labels, gt_soft=0.9 * labels, gt_index=torch.arange(count))
+    images = torch.randint(0, 256, (count, 3, size, size), generator=generator, dtype=torch.uint8)
+    return {"inputs": images, "data_samples": samples}
+
+
+@pytest.mark.parametrize("name", [name for name in DISTILLING if set_of(name) in ("w300", "faces68_small")])
+def test_method_moves_the_student(name):
+    cfg = read_config(ALL[name])
+    cfg.model.student.network = small(cfg.model.student.network)
+    cfg.model.student.pop("init_cfg", None)
+    for teacher in cfg.model.teachers.values():
+        model = read_config(teacher.pop("config")).model
+        model.network = small(model.network)
+        teacher.update(model=model, checkpoint=None, cache=None)
+    torch.manual_seed(0)
+    set_iteration(0)
+    model = MODELS.build(cfg.model)
+    optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
+    before = [parameter.detach().clone() for parameter in model.student.parameters()]
+    logged = model.train_step(faces(cfg.model.student.network["num_points"]), optimizer)
+    assert {f"loss_{term}" for term in cfg.model.losses} <= logged.keys()
+    assert all(torch.isfinite(value).all() for value in logged.values())
+    moved = [not torch.equal(old, new) for old, new in zip(before, model.student.parameters(), strict=True)]
+    assert sum(moved) > 0.9 * len(moved)
