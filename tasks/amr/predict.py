@@ -4,196 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import chain, count
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from common.errors import ConfigError, DataError, UserError
+from common.errors import ConfigError, UserError
 from common.report import Table, track
-from tasks.amr.iq_files import BLOCK, STREAM, Recording, open_recording
-from tasks.amr.recogniser import Recogniser, SignalInfo, load_checkpoint, load_onnx
-from tasks.amr.result_files import Band, Finding, Summary, open_results
-from tasks.amr.streaming import (
-    NOISE,
-    NOISE_NAME,
-    UNKNOWN,
-    UNKNOWN_NAME,
-    Stretch,
-    Timeline,
-    cut_windows,
-    gate_noise,
-    join_votes,
-    score_live,
-    soft_vote,
-)
-from tasks.amr.tuning import rate_ratio, resample_stream, shift_frequency
+from tasks.amr.iq_files import BLOCK, Recording, open_recording
+from tasks.amr.listening import Listening, Settings, doubts, findings, listen, told_before
+from tasks.amr.recogniser import Recogniser, load_checkpoint, load_onnx
+from tasks.amr.result_files import Band, Finding, Share, Summary, open_results
+from tasks.amr.result_names import RECORDING_KEY, recording_key, result_name
+from tasks.amr.streaming import NOISE_NAME
 
 DEFAULT_NETWORK = Path(__file__).parent / "pretrained" / "kdcnn_generated.onnx"
-AS_NETWORK = "network"
-FLOOR_RISE = 1.0  # dB per second; ours: slow beside bursts, fast beside a receiver that warms up
-STREAM_SECONDS = 1.0  # a stream's steady signal is told again after so long
+UNHEARD_NAME = "not heard"
 ROWS_SHOWN = 20
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a recording is listened to.
-
-    Attributes:
-        freq_shift: in Hz, upwards, before anything else.
-        resample: rate that the network hears: in Hz ('200e3'), in samples per symbol ('8sps'), that of the signals it
-            was trained on ('network'), or None for the recording's own.
-        symbol_rate: of the signal, in symbols per second, where it is known; with it, 'network' is the default.
-        hop: samples from one window to the next, after resampling; by default the window's length.
-        vote: windows that are decided on together.
-        threshold: decisions less probable than this are 'unknown'.
-        noise_gate: dB over the noise floor below which windows are 'noise'; None listens to everything but silence.
-
-    Raises:
-        ConfigError: for a value out of its range.
-    """
-
-    freq_shift: float = 0.0
-    resample: str | None = None
-    symbol_rate: float | None = None
-    hop: int | None = None
-    vote: int = 8
-    threshold: float = 0.5
-    noise_gate: float | None = None
-
-    def __post_init__(self) -> None:
-        checks = {
-            "a finite --freq-shift": (self.freq_shift, math.isfinite(self.freq_shift)),
-            "a positive --symbol-rate": (self.symbol_rate, self.symbol_rate is None or 0 < self.symbol_rate < math.inf),
-            "--hop of at least 1 sample": (self.hop, self.hop is None or self.hop >= 1),
-            "--vote of at least 1 window": (self.vote, self.vote >= 1),
-            "--threshold from 0 to 1": (self.threshold, 0 <= self.threshold <= 1),
-            "--noise-gate above 0 dB": (self.noise_gate, self.noise_gate is None or 0 < self.noise_gate < math.inf),
-        }
-        for expected, (found, is_right) in checks.items():
-            if not is_right:
-                raise ConfigError(f"expected {expected} but found {found}")
-
-    def rate_for(self, info: SignalInfo, sample_rate: float) -> float:
-        """Samples per second that a network is to hear of a recording at ``sample_rate``.
-
-        Raises:
-            ConfigError: if ``resample`` is no rate, or needs what neither the network nor the user has said.
-        """
-        wanted = self.resample or (AS_NETWORK if self.symbol_rate else None)
-        if wanted is None:
-            return sample_rate
-        if wanted == AS_NETWORK:
-            return self._rate_of_training(info, sample_rate)
-        per_symbol = wanted.removesuffix("sps")
-        try:
-            rate = float(per_symbol)
-        except ValueError:
-            rate = math.nan
-        if not 0 < rate < math.inf:
-            raise ConfigError(f"expected --resample network, a rate in Hz or one such as 8sps but found {wanted!r}")
-        if per_symbol == wanted:
-            return rate
-        if self.symbol_rate is None:
-            raise ConfigError(f"expected the symbol rate for --resample {wanted} but found none; give --symbol-rate HZ")
-        return rate * self.symbol_rate
-
-    def _rate_of_training(self, info: SignalInfo, sample_rate: float) -> float:
-        if self.symbol_rate is None:
-            if info.sample_rate is None:
-                raise ConfigError(
-                    "expected a network that tells its sample rate for --resample network; give a rate in Hz"
-                )
-            return info.sample_rate
-        if info.samples_per_symbol is None:
-            raise ConfigError(
-                "expected a network that tells its samples per symbol for --symbol-rate; give --resample, such as 8sps"
-            )
-        least, most = info.samples_per_symbol
-        if least <= sample_rate / self.symbol_rate <= most:
-            return sample_rate
-        return max(least, round(math.sqrt(least * most))) * self.symbol_rate
-
-
-@dataclass(frozen=True)
-class Listening:
-    """A recording on its way to a network.
-
-    Attributes:
-        rate: samples per second that the network hears.
-        timeline: where its windows lie in the recording.
-        stretches: what it hears, in order; can be gone through once.
-    """
-
-    rate: float
-    timeline: Timeline
-    stretches: Iterator[Stretch]
-
-
-def listen(
-    recording: Recording, network: Recogniser, settings: Settings, blocks: Iterable[np.ndarray] | None = None
-) -> Listening:
-    """Let a network hear a recording, block by block, in memory that does not grow with its length.
-
-    Args:
-        recording: not yet read.
-        network: hears windows of its own length.
-        settings: how.
-        blocks: the recording's samples, where they are to be seen on their way.
-
-    Raises:
-        ConfigError: if the settings do not fit the recording or the network.
-    """
-    info, rate = network.info, recording.sample_rate
-    if abs(settings.freq_shift) > rate / 2:
-        raise ConfigError(
-            f"expected --freq-shift within half of the sample rate, ±{rate / 2:g} Hz, but found {settings.freq_shift:g}"
-        )
-    ratio = rate_ratio(settings.rate_for(info, rate), rate)
-    timeline = Timeline(info.length, settings.hop or info.length, ratio)
-    heard = float(rate * ratio)
-    blocks = recording.blocks() if blocks is None else blocks
-    if settings.freq_shift:
-        blocks = shift_frequency(blocks, settings.freq_shift, rate)
-    windows = cut_windows(resample_stream(blocks, ratio), timeline.length, timeline.hop)
-    gated = gate_noise(windows, settings.noise_gate, FLOOR_RISE * timeline.hop / heard)
-    votes = soft_vote(
-        score_live(gated, network.log_probabilities, len(info.classes)), settings.vote, settings.threshold
-    )
-    longest = math.inf if recording.samples is not None else STREAM_SECONDS * heard / timeline.hop
-    return Listening(heard, timeline, join_votes(votes, longest))
-
-
-def findings(recording: Recording, network: Recogniser, listening: Listening) -> Iterator[Finding]:
-    """Stretches by name, in samples and seconds of the recording.
-
-    Raises:
-        DataError: if the recording is shorter than one window.
-    """
-    names = {**dict(enumerate(network.info.classes)), NOISE: NOISE_NAME, UNKNOWN: UNKNOWN_NAME}
-    is_empty = True
-    for stretch in listening.stretches:
-        is_empty = False
-        start, end = listening.timeline.span(stretch, recording.taken)
-        yield Finding(
-            start,
-            end - start,
-            start / recording.sample_rate,
-            (end - start) / recording.sample_rate,
-            names[stretch.label],
-            stretch.probability if stretch.label != NOISE else None,
-            10 * math.log10(stretch.power) if stretch.power > 0 else None,
-            stretch.windows,
-        )
-    if is_empty:
-        least = math.ceil(listening.timeline.length / listening.timeline.ratio)
-        raise DataError(
-            f"expected at least {least} samples, one frame of the network, but found {recording.taken} in "
-            f"{recording.source}; record more"
-        )
 
 
 class _Blocks:
@@ -223,11 +51,16 @@ def predict_recording(
     is_stream = recording.samples is None
     blocks = None if is_stream else track(_Blocks(recording), name, "Mi samples")
     listening = listen(recording, network, settings, blocks)
+    print(told_before(network, settings, listening), flush=True)
+    recording.notes += doubts(network, listening)
+    _print_notes(recording)
+    told = len(recording.notes)
     band = Band(-settings.freq_shift, min(listening.rate, recording.sample_rate))
     head = {
+        RECORDING_KEY: recording_key(recording),
         "recording": recording.source,
         "sample_rate": recording.sample_rate,
-        "heard_rate": listening.rate,
+        **listening.as_dict(),
         "network": {"name": network.name, **network.info.as_dict()},
         "settings": asdict(settings),
     }
@@ -239,16 +72,37 @@ def predict_recording(
             summary.add(finding)
             if is_stream:
                 print(_line(finding), flush=True)
-        _note_rest(recording, summary)
+        _account_for_rest(recording, summary, settings, listening)
         files.close(summary, recording.notes)
     _show(recording, summary, name, is_stream)
+    _print_notes(recording, told)
     return summary
 
 
-def _note_rest(recording: Recording, summary: Summary) -> None:
+def _account_for_rest(recording: Recording, summary: Summary, settings: Settings, listening: Listening) -> None:
+    """Let the shares add up to the whole recording, and note what of it the network did not hear."""
+    length, hop = listening.timeline.length, listening.timeline.hop
     rest = recording.taken - summary.samples
     if rest > 0:
-        recording.notes.append(f"{rest} samples in no window, at the end or between hops, were not heard")
+        summary.shares[UNHEARD_NAME] = Share(samples=rest, weighted=math.nan)
+        percent = 100 * rest / recording.taken
+        where = "at the end, fewer than a window" if hop <= length else "in no window, at the end or between hops"
+        recording.notes.append(f"{rest} samples ({percent:.2g} % of the recording) {where}, were not heard")
+    if hop > length:
+        recording.notes.append(f"of every {hop} samples {hop - length} were skipped: they count as what is around them")
+    if NOISE_NAME in summary.shares:
+        gate = "silence" if settings.noise_gate is None else f"less than {settings.noise_gate:g} dB over the floor"
+        recording.notes.append(f"'{NOISE_NAME}' is {gate}: the network did not hear it")
+        is_silent = all(finding.power_db is None for finding in summary.first)
+        if settings.noise_gate is not None and set(summary.shares) <= {NOISE_NAME, UNHEARD_NAME} and not is_silent:
+            recording.notes.append(
+                "the gate found no signal; one that never pauses is its own floor: leave --noise-gate out for it"
+            )
+
+
+def _print_notes(recording: Recording, start: int = 0) -> None:
+    for note in recording.notes[start:]:
+        print(f"note: {note}", flush=True)
 
 
 def _line(finding: Finding) -> str:
@@ -262,8 +116,8 @@ def _show(recording: Recording, summary: Summary, name: str, is_stream: bool) ->
         [label, share["percent"], share["stretches"], share["probability"]]
         for label, share in summary.as_dict().items()
     ]
-    title = f"{recording.source}: {seconds:.6g} s at {recording.sample_rate:g} samples/s"
-    Table(title, ["modulation", "% of time", "stretches", "probability"], rows).print()
+    title = f"{recording.source}: {seconds:.6g} s at {recording.sample_rate:,.10g} samples/s"
+    Table(title, ["modulation", "% of the recording", "stretches", "probability"], rows).print()
     if not is_stream:
         rows = [
             [f"{row.time_start:.6f}", f"{row.seconds:.6f}", row.label, row.probability, row.power_db]
@@ -273,8 +127,6 @@ def _show(recording: Recording, summary: Summary, name: str, is_stream: bool) ->
         Table(title, ["start, s", "length, s", "modulation", "probability", "power, dB"], rows).print()
     if summary.stretches > len(summary.first) and not is_stream:
         print(f"{summary.stretches - len(summary.first)} more in {name}.modulations.csv")
-    for note in recording.notes:
-        print(f"note: {note}")
 
 
 def load_network(networks: Mapping[str, Sequence[str]], device: str, trust: bool, threads: int | None) -> Recogniser:
@@ -293,7 +145,9 @@ def load_network(networks: Mapping[str, Sequence[str]], device: str, trust: bool
             f"expected the network that comes with the suite at {DEFAULT_NETWORK} but found none; name one: "
             "NETWORK.onnx, or CONFIG CHECKPOINT, before the recordings"
         )
-    return load_onnx(DEFAULT_NETWORK, threads)
+    network = load_onnx(DEFAULT_NETWORK, threads)
+    network.origin = "comes with the suite"
+    return network
 
 
 def predict(
@@ -336,11 +190,11 @@ def predict(
     """
     settings = Settings(freq_shift, resample, symbol_rate, hop, vote, threshold, noise_gate)
     network = load_network(networks, device, trust, threads)
-    names = _file_names(inputs)
     start, samples, seconds, skipped = time.perf_counter(), 0, 0.0, []
-    for source, name in zip(inputs, names, strict=True):
+    for source in inputs:
         try:
             recording = open_recording(source, datatype, sample_rate)
+            name = result_name(recording, Path(out))
             predict_recording(recording, network, settings, Path(out), name, in_place)
         except UserError as error:
             if len(inputs) == 1:
@@ -354,13 +208,3 @@ def predict(
     took = time.perf_counter() - start
     done = f"{samples / 1e6:.3g} million samples, {seconds:.3g} s of signal, in {took:.1f} s"
     return f"{done} ({samples / took / 1e6:.2f} million samples/s); results in {out}", skipped
-
-
-def _file_names(inputs: Sequence[str]) -> list[str]:
-    """A name for the results of each input; those of the same name are numbered."""
-    names: list[str] = []
-    for source in inputs:
-        stem = "stdin" if source == STREAM else Path(source).stem
-        numbered = (f"{stem}_{number}" for number in count(2))
-        names.append(next(name for name in chain([stem], numbered) if name not in names))
-    return names

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from mmengine.config import Config
@@ -94,11 +95,13 @@ class Recogniser:
         name: of its file.
         info: what it knows.
         logits: frames, float32 ``[W, 2, L]``, to scores ``[W, K]``.
+        origin: what a user is to know of where it comes from.
     """
 
     name: str
     info: SignalInfo
     logits: Callable[[np.ndarray], np.ndarray]
+    origin: str = ""
 
     def log_probabilities(self, frames: np.ndarray) -> np.ndarray:
         """Of the classes, after the temperature: float32 ``[W, 2, L]`` to float32 ``[W, K]``."""
@@ -128,11 +131,17 @@ def open_session(model: str | Path | bytes, threads: int | None = None) -> onnxr
         ) from error
 
 
-def load_onnx(path: str | Path, threads: int | None = None) -> Recogniser:
+def load_onnx(path: str | Path, threads: int | None = None, length: int | None = None) -> Recogniser:
     """A network that `tasks.amr.export` wrote, in onnxruntime.
 
+    Args:
+        path: its file.
+        threads: by default one per core.
+        length: samples of the frames that it is to hear, where these are not its own: see `_opened`.
+
     Raises:
-        CheckpointError: if the file is missing or damaged, or is another kind of network.
+        CheckpointError: if the file is missing or damaged, is another kind of network, or its layers do not take frames
+            of ``length``.
     """
     session = open_session(path, threads)
     info = SignalInfo.of_metadata(session.get_modelmeta().custom_metadata_map, str(path))
@@ -144,7 +153,34 @@ def load_onnx(path: str | Path, threads: int | None = None) -> Recogniser:
             f"inputs and outputs {shapes} in {path}; export it again"
         )
     name = inputs[0].name
+    if length not in (None, info.length):
+        session = _opened(path, threads, length, info)
     return Recogniser(Path(path).name, info, lambda frames: session.run(None, {name: frames})[0])
+
+
+def _opened(path: str | Path, threads: int | None, length: int, info: SignalInfo) -> onnxruntime.InferenceSession:
+    """The same network, whose input is declared to have another length; its layers hear the frames as they are.
+
+    That is what convolutions and means over time do at any length. A layer of fixed size fails, or takes two short
+    frames for a long one: it has no answer to a single frame, or too few to two.
+    """
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.shape.dim[2].dim_value = length
+    del model.graph.value_info[:]  # sizes between the layers, which are others now
+    name = model.graph.input[0].name
+    frames = np.random.default_rng(0).standard_normal((2, 2, length)).astype(np.float32)
+    try:
+        session = open_session(model.SerializeToString(), threads)
+        answers = [len(session.run(None, {name: frames[:count]})[0]) for count in (1, 2)]
+        is_fit = answers == [1, 2]
+    except Exception:  # onnxruntime has a dozen types that share no base
+        is_fit = False
+    if not is_fit:
+        raise CheckpointError(
+            f"expected frames of {info.length} samples for {path} but found {length}, which its layers do not take; "
+            f"use frames of {info.length}, or train it at {length}"
+        )
+    return session
 
 
 def load_checkpoint(config: str | Path, checkpoint: str | Path, device: str = "cpu", trust: bool = False) -> Recogniser:

@@ -48,6 +48,8 @@ class SnrRange(NamedTuple):
     high: float
 
     def __str__(self) -> str:
+        if self.low == self.high:
+            return f"{self.low:g} dB"
         if math.isinf(self.low):
             return f"up to {self.high:g} dB" if math.isfinite(self.high) else "all SNRs"
         return f"{self.low:g} to {self.high:g} dB" if math.isfinite(self.high) else f"from {self.low:g} dB"

@@ -54,7 +54,11 @@ def gate_noise(
     :math:`f_w = \min(p_w,\ f_{w-1} + r)` in dB, where :math:`f_0` is the least of the first ``settle`` windows, so that
     a recording may begin within a signal. A window with :math:`p_w \ge f_w + m` has a signal. The floor lies some 1 dB
     below the mean power of noise in windows of 128 samples: a margin below 3 dB lets noise through. A signal that never
-    pauses is its own floor. Digital silence (power 0) is noise and says nothing about the floor.
+    pauses is its own floor.
+
+    Digital silence (samples 0) is noise and says nothing about the floor, nor does a window of which it is an eighth:
+    where a recording begins or breaks off with zeros, the power of the window in between is as low as one likes.
+    The settling begins after it.
 
     Args:
         windows: float32 ``[W, 2, L]`` each.
@@ -66,23 +70,34 @@ def gate_noise(
         The windows, their mean power ``[W]`` (float32) and whether they have a signal ``[W]``.
     """
     windows = iter(windows)
+    if margin is None:
+        for batch in windows:
+            power = _power(batch)
+            yield batch, power, power > 0
+        return
     floor = np.inf
-    if margin is not None:
-        # The floor of each batch is led on from the one before; the first ones wait for the settling.
-        ahead = _first(windows, settle)
-        levels = [_decibels(_power(batch)) for batch in ahead]
-        floor = min(np.concatenate(levels)[:settle], default=np.inf) if levels else np.inf
-        windows = chain(ahead, windows)
     for batch in windows:
-        power = _power(batch)
-        live = power > 0
-        if margin is not None:
-            levels = _decibels(power)
+        ahead = [batch]
+        if np.isinf(floor):
+            quiet = _before_first(np.isfinite(_floor_levels(batch)))
+            if quiet:
+                yield batch[:quiet], _power(batch[:quiet]), np.zeros(quiet, bool)
+            if quiet == len(batch):
+                continue
+            ahead = _first(chain([batch[quiet:]], windows), settle)
+            floor = min(np.concatenate([_floor_levels(each) for each in ahead])[:settle])
+        for each in ahead:
+            # The floor of each batch is led on from the one before.
+            power, levels = _power(each), _floor_levels(each)
             steps = rise * np.arange(1, len(levels) + 1)
             floors = steps + np.minimum(np.minimum.accumulate(levels - steps), floor)
-            live &= levels >= floors + margin
+            yield each, power, (power > 0) & (_decibels(power) >= floors + margin)
             floor = floors[-1]
-        yield batch, power, live
+
+
+def _before_first(flags: np.ndarray) -> int:
+    """How many entries stand before the first that is true."""
+    return int(flags.argmax()) if flags.any() else len(flags)
 
 
 def _first(batches: Iterator[np.ndarray], count: int) -> list[np.ndarray]:
@@ -100,6 +115,14 @@ def _power(windows: np.ndarray) -> np.ndarray:
 def _decibels(power: np.ndarray) -> np.ndarray:
     """Silence is made infinitely loud, so that it is never the floor."""
     return 10 * np.log10(np.where(power > 0, power, np.inf).astype(np.float64))
+
+
+def _floor_levels(windows: np.ndarray) -> np.ndarray:
+    """Power in dB of those windows that tell the floor, infinity for those that are partly silent."""
+    length = windows.shape[2]
+    eighths = np.arange(0, length, max(1, length // 8))
+    is_partly_silent = np.logical_and.reduceat(~windows.any(axis=1), eighths, axis=1).any(axis=1)
+    return _decibels(np.where(is_partly_silent, 0, _power(windows)))
 
 
 def score_live(

@@ -1,10 +1,13 @@
 import json
+import pickle
 import runpy
 
+import numpy as np
 import pytest
 import torch
 from coded_frames import write_frames, write_network
 from conftest import ROOT
+from iq_networks import compass
 
 evaluate = runpy.run_path(str(ROOT / "tools" / "eval_amr.py"))["main"]
 # Both networks see BPSK in noise; what stands in row 1 is wrong at 0 dB.
@@ -109,6 +112,40 @@ def test_a_gpu_that_is_not_there_is_refused(files, capsys):
     assert "expected a GPU" in capsys.readouterr().err
 
 
+@pytest.fixture
+def exported(tmp_path, monkeypatch):
+    """Two networks that tell directions, and frames of two of them and of one that they do not know."""
+    monkeypatch.chdir(tmp_path)
+    compass(tmp_path / "a.onnx")
+    compass(tmp_path / "b.onnx", scale=-20.0)
+    points = {"west": (-1, 0), "east": (1, 0), "up": (0, 1)}
+    cells = {(name, snr): np.ones((5, 2, 8), np.float32) for name in points for snr in (0, 10)}
+    for (name, _), cell in cells.items():
+        cell *= np.array(points[name], np.float32)[:, None]
+    (tmp_path / "frames.pkl").write_bytes(pickle.dumps(cells, protocol=2))
+    return ["--onnx", "a.onnx", "b.onnx", "--data", "frames.pkl"]
+
+
+def test_exported_networks_are_scored_by_the_names_of_classes(exported, tmp_path, capsys):
+    assert evaluate([*exported, "--out", "out", "--ranges=10:10", "--leave-out", "up"]) == 0
+    told = json.loads((tmp_path / "out" / "onnx_evaluation.json").read_text(encoding="utf-8"))
+    means = {name: network["means"]["mean without up"]["10 dB"] for name, network in told["networks"].items()}
+    assert means == {"a": 100, "b": 0}
+    assert (told["provenance"]["split"], told["provenance"]["frames"]) == ("all", 30)
+    printed = capsys.readouterr().out
+    assert "30 frames of 8 samples: all of frames.pkl" in printed
+    assert "note: It does not know up" in printed
+    assert "note: It was trained on frames of 16 samples and heard 8" in printed
+    assert str(tmp_path) not in (tmp_path / "out" / "onnx_evaluation.json").read_text(encoding="utf-8")
+    assert evaluate([*exported, "--out", "out", "--split", "test"]) == 0
+    assert "6 frames of 8 samples: test of frames.pkl" in capsys.readouterr().out
+
+
+def test_unknown_class_to_leave_out_is_named(exported, capsys):
+    assert evaluate([*exported, "--leave-out", "down"]) == 2
+    assert "expected --leave-out among east, up, west but found 'down'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -118,6 +155,13 @@ def test_a_gpu_that_is_not_there_is_refused(files, capsys):
         (["a.py", "a.pth", "--rounds", "-1"], "expected --rounds of at least 0"),
         (["a.py", "a.pth", "--ranges=5:1"], "expected LOW:HIGH in dB, such as -10:-2 or 0:, but found '5:1'"),
         (["a.py", "a.pth", "--ranges=low"], "but found 'low'"),
+        ([], "expected pairs of CONFIG CHECKPOINT but found 0 files"),
+        (["a.py", "a.pth", "--leave-out", "x"], "expected --leave-out with --onnx"),
+        (["--onnx", "a.onnx"], "expected --data FILE with --onnx"),
+        (["a.py", "a.pth", "--data", "f", "--onnx", "a.onnx"], "expected no CONFIG CHECKPOINT with --onnx"),
+        (["--onnx", "a.onnx", "--data", "f", "--rounds", "3"], "expected no --rounds with --onnx"),
+        (["--onnx", "a.onnx", "--data", "f", "--cfg-options", "a=1"], "expected no --cfg-options with --onnx"),
+        (["--onnx", "x/a.onnx", "y/a.onnx", "--data", "f"], "files of different names with --onnx"),
     ],
 )
 def test_command_line_that_does_not_fit_is_refused(arguments, message, capsys):

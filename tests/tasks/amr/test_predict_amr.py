@@ -1,72 +1,18 @@
 """From the command line: recordings in, tables and annotations out."""
 
-import csv
 import io
-import json
-import runpy
-import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
 from iq_networks import DIRECTIONS, compass, walk
+from iq_results import main, meta, rows, steps, walked, write_sigmf
 from scipy.io import wavfile
 
 import tasks.amr.predict as predicting
-from common.errors import ConfigError, DataError
-from tasks.amr.iq_files import Recording, open_recording
-from tasks.amr.predict import Settings, findings, listen, predict
-from tasks.amr.recogniser import SignalInfo, load_onnx
-
-main = runpy.run_path(str(ROOT / "tools" / "predict.py"))["main"]
-NAMES = dict(zip("ENWS", DIRECTIONS, strict=True)) | {".": "noise"}
-
-
-@pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    return str(compass(tmp_path_factory.mktemp("network") / "compass.onnx"))
-
-
-@pytest.fixture
-def in_folder(tmp_path, monkeypatch):
-    """Runs the command in an empty folder, in which its results lie under ``out``."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        return main([*map(str, arguments), "--out", "out"])
-
-    return run
-
-
-def rows(name):
-    with open(f"out/{name}.modulations.csv", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def walked(found):
-    """``(first sample, samples, label)`` of rows."""
-    return [(int(row["sample_start"]), int(row["sample_count"]), row["label"]) for row in found]
-
-
-def steps(phases, samples=160, start=0):
-    """What `walked` is of ``walk(phases, samples)``."""
-    return [(start + samples * place, samples, NAMES[phase]) for place, phase in enumerate(phases)]
-
-
-def write_sigmf(samples, annotations=(), **facts):
-    samples.tofile("a.sigmf-data")
-    captures = [{"core:sample_start": facts.get("core:offset", 0), "core:frequency": 100e6}]
-    facts = {"core:datatype": "cf32_le", "core:sample_rate": 1000, "core:version": "1.0.0", **facts}
-    content = {"global": facts, "captures": captures, "annotations": list(annotations)}
-    with open("a.sigmf-meta", "w") as file:
-        json.dump(content, file)
-    return content
-
-
-def meta(path):
-    with open(path) as file:
-        return json.load(file)
+from common.errors import DataError
+from tasks.amr.iq_files import open_recording
+from tasks.amr.predict import predict
 
 
 def test_stretches_are_told_in_samples_seconds_and_decibels(network, in_folder, capsys):
@@ -79,8 +25,8 @@ def test_stretches_are_told_in_samples_seconds_and_decibels(network, in_folder, 
     # Logits are 20 times the mean, +-10 and 0: nearly certain.
     assert float(found[2]["probability"]) > 0.999
     out = capsys.readouterr().out
-    assert "a.cf32: 0.8 s at 1000 samples/s" in out
-    assert "40.00" in out  # percent of the time, west
+    assert "a.cf32: 0.8 s at 1,000 samples/s" in out
+    assert "40.00" in out  # percent of the recording, west
     told = meta("out/a.modulations.json")
     assert told["findings"][2] == {
         key: row if key == "label" else pytest.approx(float(row)) for key, row in found[2].items()
@@ -113,7 +59,7 @@ def test_stream_is_told_as_it_is_heard(network, in_folder, capsys, monkeypatch):
     monkeypatch.setattr("sys.stdin", Standard)
     assert in_folder(network, "-", "--datatype", "cf32_le", "--sample-rate", 1000, "--vote", 10) == 0
     assert walked(rows("stdin")) == steps("ENE")
-    lines = capsys.readouterr().out.splitlines()
+    lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith(("network: ", "note: "))]
     assert [line.split() for line in lines[:3]] == [
         ["0.000000", "s", "0.160000", "s", "east", "1.00"],
         ["0.160000", "s", "0.160000", "s", "north", "1.00"],
@@ -164,33 +110,6 @@ def test_frequency_shift_brings_a_signal_to_the_middle(network, in_folder, shift
     assert walked(rows("a")) == steps("ENWS")
 
 
-@pytest.mark.parametrize(
-    ("options", "heard"),
-    [
-        (["--resample", "250"], 250.0),
-        (["--resample", "network"], 1000.0),
-        (["--resample", "10sps", "--symbol-rate", "50"], 500.0),
-        # The network knows 4 to 16 samples per symbol: 8 in the (geometric) middle.
-        (["--symbol-rate", "100"], 800.0),
-        (["--symbol-rate", "500"], 4000.0),
-        (["--symbol-rate", "1000"], 4000.0),
-    ],
-)
-def test_recording_is_resampled_and_told_in_its_own_samples(network, in_folder, options, heard):
-    walk("ENWS", samples=1600).tofile("a.cf32")
-    rate = 4000
-    assert in_folder(network, "a.cf32", "--sample-rate", rate, "--vote", 1, *options) == 0
-    told = meta("out/a.modulations.json")
-    assert told["heard_rate"] == heard
-    windows = heard / rate * 1600 / 16
-    found = [row for row in rows("a") if float(row["windows"]) > 1]
-    assert [row["label"] for row in found] == list(DIRECTIONS)
-    for row, (start, count, _) in zip(found, steps("ENWS", samples=1600), strict=True):
-        assert abs(int(row["sample_start"]) - start) <= 2 * 16 * rate / heard
-        assert abs(int(row["sample_count"]) - count) <= 4 * 16 * rate / heard
-        assert abs(float(row["windows"]) - windows) <= 3
-
-
 def test_annotations_go_into_a_copy_that_has_its_samples(network, in_folder):
     mine = {"core:sample_start": 200, "core:sample_count": 9, "core:label": "mine"}
     content = write_sigmf(walk("E.N", noise=0.001), [mine], **{"core:offset": 50})
@@ -235,22 +154,62 @@ def test_original_metadata_are_not_overwritten_by_accident(network, in_folder, t
     assert Path("a.sigmf-meta").read_text() == before
 
 
-def test_inputs_of_one_name_get_results_of_their_own(network, in_folder, tmp_path):
-    for folder, phases in (("x", "E"), ("y", "N"), ("z", "W")):
-        (tmp_path / folder).mkdir()
-        walk(phases).tofile(tmp_path / folder / "a.cf32")
-    walk("S").tofile("a_2.cf32")
-    inputs = ["x/a.cf32", "a_2.cf32", "y/a.cf32", "z/a.cf32"]
-    assert in_folder(network, *inputs, "--sample-rate", 1000) == 0
-    labels = {name: rows(name)[0]["label"] for name in ("a", "a_2", "a_3", "a_4")}
-    assert labels == {"a": "east", "a_2": "south", "a_3": "north", "a_4": "west"}
-
-
 def test_samples_that_make_no_window_are_noted(network, in_folder, capsys):
     walk("E", samples=170).tofile("a.cf32")
     assert in_folder(network, "a.cf32", "--sample-rate", 1000) == 0
     assert walked(rows("a")) == [(0, 160, "east")]
-    assert "note: 10 samples" in capsys.readouterr().out
+    assert "note: 10 samples (5.9 % of the recording) at the end, fewer than a window" in capsys.readouterr().out
+
+
+def test_shares_are_of_the_whole_recording_and_add_up(network, in_folder, capsys):
+    # 160 samples of a signal, 160 of silence, 160 of a signal and 20, of which 16 make a window.
+    np.concatenate([walk("E"), np.zeros(160, np.complex64), walk("N", samples=180)]).tofile("a.cf32")
+    assert in_folder(network, "a.cf32", "--sample-rate", 1000) == 0
+    shares = meta("out/a.modulations.json")["summary"]
+    assert {name: (share["samples"], share["percent"]) for name, share in shares.items()} == {
+        "north": (176, pytest.approx(35.2)),
+        "east": (160, pytest.approx(32)),
+        "noise": (160, pytest.approx(32)),
+        "not heard": (4, pytest.approx(0.8)),
+    }
+    assert shares["not heard"]["probability"] is None
+    out = capsys.readouterr().out
+    assert "% of the recording" in out
+    assert "note: 'noise' is silence: the network did not hear it" in out
+
+
+def test_samples_between_windows_are_accounted_for(network, in_folder, capsys):
+    # Two stretches of 8 windows every 20 samples, 16 long; the last 4 samples of each lie in no window.
+    walk("EN").tofile("a.cf32")
+    assert in_folder(network, "a.cf32", "--sample-rate", 1000, "--hop", 20, "--vote", 8) == 0
+    shares = meta("out/a.modulations.json")["summary"]
+    assert {name: share["samples"] for name, share in shares.items()} == {"east": 156, "north": 156, "not heard": 8}
+    out = capsys.readouterr().out
+    assert "note: 8 samples (2.5 % of the recording) in no window, at the end or between hops" in out
+    assert "note: of every 20 samples 4 were skipped" in out
+
+
+def test_gated_windows_are_told_as_not_heard(network, in_folder, capsys):
+    walk("E.", samples=320).tofile("a.cf32")
+    assert in_folder(network, "a.cf32", "--sample-rate", 1000, "--noise-gate", 10) == 0
+    assert "note: 'noise' is less than 10 dB over the floor: the network did not hear it" in capsys.readouterr().out
+
+
+def test_gate_that_takes_a_steady_signal_for_noise_says_so(network, in_folder, capsys):
+    walk("EN").tofile("a.cf32")
+    assert in_folder(network, "a.cf32", "--sample-rate", 1000, "--noise-gate", 10) == 0
+    assert "the gate found no signal" in capsys.readouterr().out
+    np.zeros(160, np.complex64).tofile("b.cf32")
+    assert in_folder(network, "b.cf32", "--sample-rate", 1000, "--noise-gate", 10) == 0
+    assert "the gate found no signal" not in capsys.readouterr().out
+
+
+def test_signal_after_long_silence_is_known_by_the_noise_behind_it(network, in_folder):
+    # 500 windows of zeros and 500 of a signal, more than a stream's gate looks ahead.
+    signal = np.concatenate([np.zeros(8000, np.complex64), walk("E.", samples=8000)])
+    signal.tofile("a.cf32")
+    assert in_folder(network, "a.cf32", "--sample-rate", 1000, "--noise-gate", 10) == 0
+    assert walked(rows("a")) == steps(".E.", samples=8000)
 
 
 def test_checkpoint_predicts_as_its_onnx_file_would(in_folder, tmp_path):
@@ -368,46 +327,6 @@ def test_incomplete_command_says_what_is_missing(in_folder, capsys):
         with pytest.raises(SystemExit):
             in_folder(*arguments)
         assert "INPUT but found" in capsys.readouterr().err
-
-
-def test_network_that_does_not_tell_its_rates_needs_them():
-    info = SignalInfo(("a", "b"), 16)
-    for settings, message in (
-        (Settings(resample="network"), "tells its sample rate"),
-        (Settings(symbol_rate=100.0), "tells its samples per symbol"),
-    ):
-        with pytest.raises(ConfigError, match=message):
-            settings.rate_for(info, 1000.0)
-    assert Settings(resample="8sps", symbol_rate=100.0).rate_for(info, 1000.0) == 800
-
-
-def endless(phases, repeats):
-    """A recording that is made as it is read, in blocks of a walk."""
-    block = walk(phases, samples=16 * 512)
-
-    def read(_):
-        for _ in range(repeats):
-            yield block
-
-    return Recording("a long one", "long", 1000.0, repeats * len(block), read)
-
-
-def peak_of(network, repeats):
-    tracemalloc.start()
-    settings = Settings(noise_gate=10.0, resample="700", freq_shift=1.0, threshold=0.0)
-    recording = endless("EN.W", repeats)
-    count = sum(1 for _ in findings(recording, network, listen(recording, network, settings)))
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    return count, peak
-
-
-def test_memory_does_not_grow_with_the_recording(network):
-    loaded = load_onnx(network, threads=1)
-    peak_of(loaded, 2)
-    (few, short_peak), (many, long_peak) = peak_of(loaded, 4), peak_of(loaded, 40)
-    assert many > 8 * few
-    assert long_peak < 1.1 * short_peak
 
 
 def test_results_can_be_had_without_the_command_line(network, tmp_path):

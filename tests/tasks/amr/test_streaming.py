@@ -97,9 +97,53 @@ def test_silence_is_noise_and_no_floor():
     assert gate(np.zeros((3, 2, 4), np.float32), margin=6) == [False] * 3
 
 
+def noises(windows, deviation=0.01, length=64):
+    """Noise of -37 dB, ``[W, 2, L]``."""
+    return deviation * np.random.default_rng(0).standard_normal((windows, 2, length)).astype(np.float32)
+
+
+@pytest.mark.parametrize("silent", [1, 255, 256, 300])
+@pytest.mark.parametrize("cuts", [[], [100, 256, 290]])
+def test_floor_is_that_of_the_noise_after_silence(silent, cuts):
+    # Zeros, a signal of -20 dB, noise: the signal is known by the noise after it, however long the silence.
+    windows = np.concatenate([np.zeros((silent, 2, 64), np.float32), noises(100, 0.1), noises(200)])
+    assert gate(windows, cuts, margin=6) == [False] * silent + [True] * 100 + [False] * 200
+
+
+@pytest.mark.parametrize("samples", [1, 20, 56])
+def test_window_that_is_partly_silent_is_no_floor(samples):
+    # One sample of noise among 64 is 18 dB below the noise: all that follows would be signal.
+    windows = noises(300)
+    windows[0, :, :-samples] = 0
+    windows[150, :, samples:] = 0
+    assert not any(gate(windows, margin=6))
+
+
+def test_window_with_a_gap_is_no_floor():
+    windows = noises(300)
+    windows[7, :, 2:-2] = 0
+    assert not any(gate(windows, margin=6))
+
+
+def test_zeros_among_coarse_noise_are_no_silence():
+    # Eight-bit samples of a deviation of half a step: half of all samples are 0, none of the windows is silent.
+    windows = np.rint(noises(300, 0.5, 256))
+    assert (windows == 0).all(axis=1).mean() > 0.4
+    windows[10:20, 0] += 8
+    assert gate(windows, margin=6) == [False] * 10 + [True] * 10 + [False] * 280
+
+
+def test_recording_without_a_whole_window_of_noise_has_no_signal():
+    windows = noises(3)
+    windows[:, :, 32:] = 0
+    assert gate(windows, margin=6) == [False] * 3
+
+
 @pytest.mark.parametrize("cuts", [[], [1, 2, 200], list(range(1, 700))])
 def test_gate_does_not_depend_on_the_batches(cuts):
     windows = at_levels(*np.random.default_rng(1).choice([-60, -58, -40], 700))
+    windows[np.random.default_rng(2).random(700) < 0.1] = 0
+    windows[:5] = 0
     options = {"margin": 6, "rise": 0.01}
     assert gate(windows, cuts, **options) == gate(windows, **options)
 
