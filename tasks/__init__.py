@@ -12,7 +12,12 @@ from mmengine.config import Config
 from common.errors import ConfigError, did_you_mean
 
 # What a config may name as its task -> module with its commands.
-ENTRIES = {"amr": "tasks.amr.entry", "classification": "common.classification.entry", "seg": "tasks.seg.entry"}
+ENTRIES = {
+    "amr": "tasks.amr.entry",
+    "classification": "common.classification.entry",
+    "landmarks": "tasks.landmarks.entry",
+    "seg": "tasks.seg.entry",
+}
 # Configs of other packages name no task; their scope tells.
 SCOPES = {"mmseg": "seg"}
 

@@ -14,7 +14,7 @@ import time
 
 from common.errors import exit_on_user_error
 
-DEMOS = ("seg",)
+DEMOS = ("seg", "landmarks")
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -29,13 +29,17 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
         "--size", type=image_size, metavar="HxW", help="image size of the ONNX file (the config's crop size)"
     )
     images.add_argument("--labels", action="store_true", help="let the ONNX file return labels, not logits")
-    signals = parser.add_argument_group("modulation recognition", argument_default=argparse.SUPPRESS)
-    signals.add_argument("--int8", action="store_true", help="write NAME.int8.onnx too, and compare the two")
-    signals.add_argument(
-        "--calibration-frames", type=int, metavar="N", help="of the training data, for the integers' ranges (1024)"
+    small = parser.add_argument_group("landmarks and modulation recognition", argument_default=argparse.SUPPRESS)
+    small.add_argument("--int8", action="store_true", help="write NAME.int8.onnx too, and compare the two")
+    small.add_argument(
+        "--calibration-frames",
+        type=int,
+        metavar="N",
+        help="of the training data (faces: 256, signals: 1024), for the integers' ranges",
     )
-    signals.add_argument("--part", help="of the data on which the two are compared: val or test (test)")
-    signals.add_argument("--data-root", metavar="FOLDER", help="the data, in place of the config's")
+    small.add_argument("--part", help="of the data on which the two are compared: val or test (test)")
+    small.add_argument("--data-root", metavar="FOLDER", help="the data, in place of the config's")
+    signals = parser.add_argument_group("modulation recognition", argument_default=argparse.SUPPRESS)
     signals.add_argument(
         "--temperature", metavar="T", help="of the logits; 'fit' takes it from the validation data (the checkpoint's)"
     )
@@ -74,12 +78,25 @@ def describe(report: dict[str, Any]) -> str:
         )
     if report.get("int8"):
         int8 = report["int8"]
-        lines.append(
-            f"{int8['path']}: {int8['megabytes']:.3f} MB; accuracy {int8['accuracy']['int8']:.2f} % against "
-            f"{int8['accuracy']['fp32']:.2f} % in fp32 on {int8['frames']} {int8['part']} frames, one answer on "
-            f"{int8['agreement']:.2f} %"
-        )
+        told = _describe_accuracy(int8) if "accuracy" in int8 else _describe_errors(int8)
+        lines.append(f"{int8['path']}: {int8['megabytes']:.3f} MB; {told}")
     return "\n".join(lines)
+
+
+def _describe_accuracy(int8: dict[str, Any]) -> str:
+    accuracy = int8["accuracy"]
+    return (
+        f"accuracy {accuracy['int8']:.2f} % against {accuracy['fp32']:.2f} % in fp32 on {int8['frames']} "
+        f"{int8['part']} frames, one answer on {int8['agreement']:.2f} %"
+    )
+
+
+def _describe_errors(int8: dict[str, Any]) -> str:
+    errors = int8["nme_ocular"]
+    return (
+        f"NME (ocular) {errors['int8']:.2f} % against {errors['fp32']:.2f} % in fp32 on {int8['faces']} {int8['part']} "
+        f"faces, points moved by {int8['moved']:.2f} % of the crop on average"
+    )
 
 
 @exit_on_user_error

@@ -1,6 +1,9 @@
-"""Predict with a trained network: picture the segmentation of images, or tell the modulations in IQ recordings.
+"""Predict with a trained network: picture the segmentation of images, find the landmarks of faces in images, videos and
+what a camera sees, or tell the modulations in IQ recordings.
 
 Examples:
+    python tools/predict.py STUDENT.onnx photo.jpg holiday/ clip.mp4 --pts
+    python tools/predict.py STUDENT.onnx camera:0 --faces 1
     python tools/predict.py CONFIG.py STUDENT.pth IMAGES --teacher TEACHER_CONFIG.py TEACHER.pth --labels
     python tools/predict.py capture.sigmf-meta
     python tools/predict.py NETWORK.onnx capture.cu8 --sample-rate 2.4e6 --symbol-rate 50e3 --noise-gate 6
@@ -16,15 +19,19 @@ import sys
 import torch
 
 from common.config import read_config
-from common.errors import exit_on_user_error
-from tasks import check_options, command_of, entry_of
+from common.errors import ConfigError, exit_on_user_error
+from common.onnx_files import read_metadata
+from tasks import ENTRIES, check_options, command_of, entry_of
 
 CONFIGS = (".py", ".json", ".yaml", ".yml")
 # argparse takes such a number for an option, but not with a space before it.
 NEGATIVE = re.compile(r"-[\d.]+e[+-]?\d+", re.IGNORECASE)
 # Options for one kind of input; those that are not given are left to the task.
 IMAGES = "images"
+FACES = "faces in images and videos"
 RECORDINGS = "IQ recordings"
+# What an ONNX file tells of itself under 'task'; one that tells nothing hears recordings.
+DEFAULT_TASK = "amr"
 
 
 def parse_args(arguments: list[str] | None) -> argparse.Namespace:
@@ -38,14 +45,19 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="image files or folders of images; or recordings: .sigmf-meta, .cf32, .cfile, .cs16, .cs8, .cu8, .wav, "
-        ".npy, - for standard input. Before them the network: the config of it, or of the run that distilled it, and "
-        "its weights; or an ONNX file; without either, recordings go to the network that comes with the suite",
+        help="image files or folders of images, for faces also videos and camera:0; or recordings: .sigmf-meta, .cf32, "
+        ".cfile, .cs16, .cs8, .cu8, .wav, .npy, - for standard input. Before them the network: the config of it, or "
+        "of the run that distilled it, and its weights; or an ONNX file; without either, recordings go to the network "
+        "that comes with the suite",
     )
     parser.add_argument("--out", default="work_dirs/predict", help="folder for the results (%(default)s)")
     parser.add_argument("--device", default=None, help="cpu or cuda (default: cuda where there is one)")
     parser.add_argument("--trust-checkpoint", action="store_true", help="unpickle any object in it: this can run code")
+    parser.add_argument(
+        "--threads", type=int, metavar="N", default=argparse.SUPPRESS, help="for an ONNX network (one per core)"
+    )
     _add_image_options(parser.add_argument_group(IMAGES, argument_default=argparse.SUPPRESS))
+    _add_face_options(parser.add_argument_group(FACES, argument_default=argparse.SUPPRESS))
     _add_recording_options(parser.add_argument_group(RECORDINGS, argument_default=argparse.SUPPRESS))
     words = sys.argv[1:] if arguments is None else arguments
     args = parser.parse_args([f" {word}" if NEGATIVE.fullmatch(word) else word for word in words])
@@ -62,6 +74,24 @@ def _add_image_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--teacher", nargs=2, metavar=("CONFIG", "CHECKPOINT"), help="a network to show side by side")
     group.add_argument("--opacity", type=float, help="of the colours, 0 to 1 (0.5)")
     group.add_argument("--labels", action="store_true", help="also write label maps (value = class)")
+
+
+def _add_face_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--box", nargs=4, type=float, metavar=("X0", "Y0", "X1", "Y1"), help="where the face's points are, no detector"
+    )
+    group.add_argument("--boxes", metavar="FILE", help="boxes of many images: CSV (image,x0,y0,x1,y1) or JSON")
+    group.add_argument("--whole", action="store_true", help="images are crops of one face already")
+    group.add_argument(
+        "--refine", type=int, metavar="N", help="predictions from the box of the points before, after the first (1)"
+    )
+    group.add_argument("--faces", type=int, metavar="K", help="most faces in an image, the surest first (all)")
+    group.add_argument("--pts", action="store_true", help="also write PTS files, which count pixels from 1")
+    group.add_argument("--frames", type=int, metavar="N", help="of a video or camera, then stop (all)")
+    group.add_argument("--detect-every", type=int, metavar="N", help="frames from one look for faces to the next (10)")
+    group.add_argument("--no-smoothing", action="store_true", help="leave the points of videos as they are")
+    group.add_argument("--min-cutoff", type=float, metavar="HZ", help="of the smoothing: lower for less jitter (0.5)")
+    group.add_argument("--beta", type=float, metavar="B", help="of the smoothing: higher for less lag (20)")
 
 
 def _add_recording_options(group: argparse._ArgumentGroup) -> None:
@@ -86,7 +116,13 @@ def _add_recording_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--in-place", action="store_true", help="annotate SigMF recordings themselves, not a copy of their metadata"
     )
-    group.add_argument("--threads", type=int, metavar="N", help="for an ONNX network (one per core)")
+
+
+def _task_of_onnx(path: str) -> str:
+    task = read_metadata(path).get("task", DEFAULT_TASK)
+    if task not in ENTRIES:
+        raise ConfigError(f"expected an ONNX file for {', '.join(ENTRIES)} but found task {task!r} in {path}")
+    return task
 
 
 @exit_on_user_error
@@ -99,7 +135,7 @@ def main(arguments: list[str] | None = None) -> int:
         predict = command_of(read_config(inputs[0]), "predict")
         network, inputs = tuple(inputs[:2]), inputs[2:]
     else:
-        predict = entry_of("amr").predict
+        predict = entry_of(_task_of_onnx(inputs[0]) if inputs[0].endswith(".onnx") else DEFAULT_TASK).predict
         named = 1 if inputs[0].endswith(".onnx") else 0
         network, inputs = tuple(inputs[:named]), inputs[named:]
     if network:
