@@ -1,4 +1,4 @@
-# The student that ships with the suite: KD-CNN by SKD on signals of many rates, roll-offs and offsets.
+# KD-CNN by SKD on signals of many rates, roll-offs and offsets.
 # SKD, signal knowledge distillation (Hou et al., IEEE TWC 2024), is a reconstruction: the abstract says soft targets
 # and a loss of two parts. This is Hinton's form of that; alpha and temperature are ours:
 #   (1 - alpha) * cross-entropy + alpha * T^2 * KL(softmax(teacher / T) || softmax(student / T))

@@ -14,10 +14,11 @@ from common.checkpoint import read_checkpoint
 from common.classification.data_check import build_dataset, student_config
 from common.classification.entry import load_classifier, predicted, prepare
 from common.config import read_config
-from common.errors import ConfigError, DataError
+from common.errors import ConfigError
 from common.training import set_data_root
 from tasks.amr.datasets import SignalDataset
 from tasks.amr.export import export
+from tasks.amr.leakage import check_training
 from tasks.amr.methods import METHODS, distilled_config
 from tasks.amr.metrics import signal_scores
 from tasks.amr.predict import predict
@@ -31,12 +32,23 @@ def check_data(cfg: Config) -> None:
     """Build the data sets of a config once, so that what they lack is said before training.
 
     Raises:
-        DataError: as the data sets.
+        DataError: as the data sets; or if a teacher was trained with other classes, or with another split of the same
+            data, whose training frames are among the student's test frames.
         ConfigError: if the network has another number of classes than they, or takes frames of another length.
     """
     for part in ("train", "val", "test"):
         if cfg.get(f"{part}_dataloader"):
-            _check_network(student_config(cfg).get("network") or {}, build_dataset(cfg, part), cfg.filename)
+            dataset = build_dataset(cfg, part)
+            _check_network(student_config(cfg).get("network") or {}, dataset, cfg.filename)
+            if part == "train":
+                _check_teachers(cfg, dataset)
+
+
+def _check_teachers(cfg: Config, dataset: SignalDataset) -> None:
+    for teacher in (cfg.model.get("teachers") or {}).values():
+        path = teacher.get("checkpoint")
+        if path is not None and Path(path).is_file():  # others are fetched, or told to be missing, when it is built
+            check_training(read_checkpoint(path, teacher.get("trust", False)), dataset, str(path))
 
 
 def _check_network(network: Mapping[str, Any], dataset: SignalDataset, config: str | None) -> None:
@@ -74,25 +86,3 @@ def score(
     probabilities, labels = predicted(model, dataset)
     scores = signal_scores(probabilities, labels, torch.from_numpy(dataset.snr_labels))
     return {**scores, "parameters": sum(parameter.numel() for parameter in model.parameters())}
-
-
-def check_training(checkpoint: Mapping[str, Any], dataset: SignalDataset, source: str) -> None:
-    """Hold what a checkpoint says about the data it was trained on against the data it is tested on.
-
-    Raises:
-        DataError: if the classes differ, or the same frames were split otherwise.
-    """
-    trained = (checkpoint.get("meta") or {}).get("dataset_meta") or {}
-    classes, tested = trained.get("classes"), dataset.metainfo
-    if classes and tuple(classes) != tuple(tested["classes"]):
-        raise DataError(
-            f"expected the classes that {source} was trained on, {', '.join(classes)}, but found "
-            f"{', '.join(tested['classes'])} in {dataset.table.source}; name them in this order (mods=…)"
-        )
-    split, own = trained.get("split") or {}, tested["split"]
-    same_data = [list(cell) for cell in split.get("cells", ())] == own["cells"] and dataset.part != "all"
-    if same_data and split.get("fingerprint") != own["fingerprint"]:
-        raise DataError(
-            f"expected the split {split.get('name')!r} of seed {split.get('seed')}, which {source} was trained with, "
-            f"but found {own['name']!r} of seed {own['seed']}: frames that trained it would test it; use that split"
-        )

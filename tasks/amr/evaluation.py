@@ -18,6 +18,7 @@ from mmengine.registry import DATASETS, init_default_scope
 from torch import Tensor, nn
 
 from common.checkpoint import read_checkpoint
+from common.classification.entry import load_classifier
 from common.classification.metrics import class_scores
 from common.config import read_config
 from common.cost import Latency, count_macs, count_parameters, cpu_latencies, weight_bytes
@@ -26,8 +27,7 @@ from common.provenance import portable_path
 from common.report import track
 from common.teacher import state_fingerprint
 from tasks.amr.datasets import SignalDataset
-from tasks.amr.entry import check_training, load_classifier
-from tasks.amr.leakage import CAUSES, LowSnrCheck, check_low_snr, trained_frames, warnings_of
+from tasks.amr.leakage import CAUSES, LowSnrCheck, check_low_snr, check_training, trained_frames, warnings_of
 from tasks.amr.metrics import signal_scores
 from tasks.amr.scores import Confusion, accuracy, confidence_bins, fit_temperature
 

@@ -20,6 +20,7 @@ from common.errors import ConfigError
 from common.export import export_onnx, export_student
 from common.report import write_json
 from common.training import set_data_root
+from tasks.amr.leakage import check_training
 from tasks.amr.quantize import choose_frames, compare, labelled_frames, quantise
 from tasks.amr.recogniser import SignalInfo, check_temperature, signal_info
 from tasks.amr.scores import fit_temperature
@@ -69,7 +70,8 @@ def export(
     Raises:
         ConfigError: if an option needs another, or the config is no network for signals.
         CheckpointError: if the weights do not fit, or nothing tells the classes.
-        DataError: if the data that an option needs is not there.
+        DataError: if the data that an option needs is not there, or of other classes or another split than the
+            checkpoint's.
         ExportError: if an ONNX file can't be made or does not agree with torch.
     """
     _check_options(checkpoint, out, onnx, int8, calibration_frames, part)
@@ -79,11 +81,14 @@ def export(
     info = signal_info(model, cfg, stored, str(checkpoint))
     if samples_per_symbol is not None:
         info = SignalInfo.of_dict({**info.as_dict(), "samples_per_symbol": samples_per_symbol})
-    if temperature is not None:
-        found = fit_to(model, build_part(cfg, "val", data_root)) if temperature == FIT else temperature
-        info = replace(info, temperature=check_temperature(found))
     # Built before anything is written, so that missing data is said first.
-    data = {name: build_part(cfg, name, data_root) for name in ("train", part)} if int8 else {}
+    wanted = {*(("train", part) if int8 else ()), *(("val",) if temperature == FIT else ())}
+    data = {name: build_part(cfg, name, data_root) for name in sorted(wanted)}
+    for dataset in data.values():
+        check_training(stored, dataset, str(checkpoint))
+    if temperature is not None:
+        found = fit_to(model, data["val"]) if temperature == FIT else temperature
+        info = replace(info, temperature=check_temperature(found))
     export_student(checkpoint, out, model, {"signal": info.as_dict()}, trust)
     report: dict[str, Any] = {
         "checkpoint": str(out),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import binom
 
+from common.errors import DataError
 from tasks.amr.datasets import RML2016A, SignalDataset
 from tasks.amr.scores import Confusion, chance
 from tasks.amr.splits import Split
@@ -76,6 +77,28 @@ def check_low_snr(confusion: Confusion, level: float = LEVEL) -> LowSnrCheck | N
     blind = chance(counts)
     limit = min((blind + MARGIN) / 100, 1.0)
     return LowSnrCheck(frames, right, blind, float(binom.sf(right - 1, frames, limit)), level)
+
+
+def check_training(checkpoint: Mapping[str, Any], dataset: SignalDataset, source: str) -> None:
+    """Hold what a checkpoint says about the data it was trained on against the data it is tested on.
+
+    Raises:
+        DataError: if the classes differ, or the same frames were split otherwise.
+    """
+    trained = (checkpoint.get("meta") or {}).get("dataset_meta") or {}
+    classes, tested = trained.get("classes"), dataset.metainfo
+    if classes and tuple(classes) != tuple(tested["classes"]):
+        raise DataError(
+            f"expected the classes that {source} was trained on, {', '.join(classes)}, but found "
+            f"{', '.join(tested['classes'])} in {dataset.table.source}; name them in this order (mods=…)"
+        )
+    split, own = trained.get("split") or {}, tested["split"]
+    same_data = [list(cell) for cell in split.get("cells", ())] == own["cells"] and dataset.part != "all"
+    if same_data and split.get("fingerprint") != own["fingerprint"]:
+        raise DataError(
+            f"expected the split {split.get('name')!r} of seed {split.get('seed')}, which {source} was trained with, "
+            f"but found {own['name']!r} of seed {own['seed']}: frames that trained it would test it; use that split"
+        )
 
 
 def trained_frames(checkpoint: Mapping[str, Any], dataset: SignalDataset) -> int:

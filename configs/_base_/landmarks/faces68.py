@@ -29,4 +29,3 @@ param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, begin=0, end=500, by_epoch=False),
     dict(type="CosineAnnealingLR", eta_min=0.0, by_epoch=False),  # to max_iters
 ]
-default_hooks = dict(checkpoint=dict(interval=1000))

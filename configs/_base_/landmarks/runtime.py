@@ -4,3 +4,4 @@ custom_imports = dict(imports=["common.engine", "common.classification", "tasks.
 custom_hooks = [dict(type="ShapeModelHook")]  # keeps the soft landmarks' model beside the checkpoints
 val_evaluator = dict(type="LandmarkScores")
 test_evaluator = val_evaluator
+default_hooks = dict(checkpoint=dict(interval=500))

@@ -14,7 +14,8 @@ from common.config import read_config
 from common.errors import DataError
 from data_prep.amr.generate import generate
 from data_prep.amr.recipe import Extent, make_recipe
-from tasks.amr.entry import check_data, check_training, score
+from tasks.amr.entry import check_data, score
+from tasks.amr.leakage import check_training
 from tasks.amr.recogniser import load_onnx
 
 MODS = ("BPSK", "GFSK", "AM-DSB")
@@ -210,3 +211,22 @@ def test_score_can_be_had_on_another_folder_and_split(folder, run):
     other = {"val_dataloader.dataset.split": "60/20/20"}
     with pytest.raises(DataError, match=r"which runs/student/iter_4\.pth was trained with, but found '60/20/20'"):
         score("student.py", "runs/student/iter_4.pth", "val", "moved", "cpu", other)
+
+
+def test_teacher_of_another_class_order_or_split_does_not_teach(folder):
+    """What it says of class 1 would be learnt as class 0, or it has seen the student's test frames."""
+    from mmengine.registry import DATASETS
+
+    cfg = read_config("skd.py")
+    data = DATASETS.build(cfg.train_dataloader.dataset)
+    other_split = DATASETS.build({**cfg.train_dataloader.dataset.to_dict(), "split": "60/20/20"})
+    for told, message in (
+        (checkpoint_of(data, classes=("GFSK", "BPSK", "AM-DSB")), r"trained on, GFSK, BPSK, .* but found BPSK, GFSK"),
+        (checkpoint_of(other_split), r"split '60/20/20' of seed 2016, which .*teacher\.pth was trained with"),
+    ):
+        torch.save(told, "teacher.pth")
+        cfg.model.teachers.teacher.checkpoint = "teacher.pth"
+        with pytest.raises(DataError, match=message):
+            check_data(cfg)
+    torch.save(checkpoint_of(data), "teacher.pth")
+    check_data(cfg)

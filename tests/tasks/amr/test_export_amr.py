@@ -233,6 +233,17 @@ def test_checkpoint_of_other_classes_is_refused(trained, tmp_path):
         export(trained / "net.py", tmp_path / "other.pth", tmp_path / "out.pth")
 
 
+@pytest.mark.parametrize("options", [{"temperature": "fit"}, {"onnx": "a.onnx", "int8": True}])
+def test_data_whose_classes_are_numbered_otherwise_are_not_judged_by(trained, tmp_path, monkeypatch, options):
+    monkeypatch.chdir(tmp_path)
+    Path("tones.h5").write_bytes((trained / "tones.h5").read_bytes())
+    with h5py.File("tones.h5", "r+") as file:
+        file.attrs["classes"] = list(CLASSES[::-1])
+    with pytest.raises(DataError, match=r"classes that .* was trained on"):
+        export(trained / "net.py", trained / "net.pth", "a.pth", data_root=".", **options)
+    assert [path.name for path in tmp_path.iterdir()] == ["tones.h5"]
+
+
 def test_quantisation_needs_frames_and_a_network(exported, tmp_path):
     with pytest.raises(DataError, match="frames to calibrate"):
         quantise(exported / "net.onnx", tmp_path / "a.onnx", np.zeros((0, 2, 32), np.float32))
