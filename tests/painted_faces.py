@@ -83,16 +83,19 @@ def landmarker(margin=0.25, **told):
 
 
 class ColourDetector:
-    """Finds each separate coloured face, in a box a fifth too large and moved by a tenth; notes its searches."""
+    """Finds each separate coloured face, in a box a fifth too large and moved by a tenth; notes its searches.
+
+    It is blind in some frames, and after so many searches. Closer looks are at frame 0.
+    """
 
     searches = True
 
-    def __init__(self, blind=()):
-        self.blind, self.looks = set(blind), []
+    def __init__(self, blind=(), sees=10**6):
+        self.blind, self.sees, self.looks = set(blind), sees, []
 
     def detect(self, image, frame=0, profile=True):
         self.looks.append((frame, image.shape[:2], profile))
-        if frame in self.blind:
+        if frame in self.blind or len(self.looks) > self.sees:
             return Detections.of([], [])
         coloured = (np.ptp(image, axis=2) > 60).astype(np.uint8)
         count, _, stats, _ = cv2.connectedComponentsWithStats(cv2.dilate(coloured, np.ones((25, 25))))

@@ -62,9 +62,13 @@ def _read_hdf5(path: Path, most: int) -> dict[tuple[str, int], Cell]:
 
 
 def _read_pickle(path: Path, most: int) -> dict[tuple[str, int], Cell]:
+    content = read_rml_pickle(path)
     known = _measured_beside(path)
+    # The file's name says nothing about whose it is; another set's has other cells, or other numbers of frames.
+    if {cell: len(snrs) for cell, snrs in known.items()} != {cell: len(frames) for cell, frames in content.items()}:
+        known = {}
     cells = {}
-    for (mod, snr), frames in read_rml_pickle(path).items():
+    for (mod, snr), frames in content.items():
         measured = known.get((mod, int(snr)))
         cells[mod, int(snr)] = Cell(frames[:most], None if measured is None else measured[:most])
     return cells

@@ -113,9 +113,11 @@ def _places(dataset: h5py.Dataset) -> tuple[int, np.ndarray | None]:
     if not is_plain or identifier.get_num_chunks() != -(-dataset.shape[0] // rows):
         return rows, None
     places = np.empty(identifier.get_num_chunks(), np.int64)
-    for number in range(len(places)):
-        chunk = identifier.get_chunk_info(number)
+
+    def note(chunk: h5py.h5d.StoreInfo) -> None:
         places[chunk.chunk_offset[0] // rows] = chunk.byte_offset
+
+    identifier.chunk_iter(note)  # one pass; asking for each chunk by its number goes through the index every time
     return rows, places
 
 

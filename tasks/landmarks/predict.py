@@ -32,6 +32,7 @@ from tasks.landmarks.tracking import FaceTracker, Smoothing
 from tasks.landmarks.video import CAMERA, VIDEO_SUFFIXES, VideoReader, VideoWriter
 
 NAMES_SHOWN = 10  # of images without a face
+LEAST_FACE_IN_VIDEO = 0.075  # of a frame's longer side; see `HaarDetector`
 
 
 @dataclass(frozen=True)
@@ -169,9 +170,9 @@ def predict(
         "images or videos",
     )
     result = Result()
-    images = [pair for pair in found if pair[0].suffix.lower() not in VIDEO_SUFFIXES]
+    images = [pair for pair in found if not _is_video(pair[0])]
     predict_images(loaded, images, Path(out), settings, result)
-    videos = [pair for pair in found if pair[0].suffix.lower() in VIDEO_SUFFIXES]
+    videos = [pair for pair in found if _is_video(pair[0])]
     videos += [(source, Path(source.replace(":", ""))) for source in cameras]
     for source, name in videos:
         try:
@@ -211,8 +212,13 @@ def _detectors(
     elif whole:
         detector = WholeImage(0.0 if network.info.stretch is not None else network.info.margin)
     else:
-        detector = HaarDetector()
+        in_images, in_videos = HaarDetector(), HaarDetector(LEAST_FACE_IN_VIDEO)
+        return lambda source: in_videos if _is_video(source) else in_images
     return lambda source: detector
+
+
+def _is_video(source: str | Path) -> bool:
+    return str(source).startswith(CAMERA) or Path(source).suffix.lower() in VIDEO_SUFFIXES
 
 
 def predict_images(

@@ -108,8 +108,9 @@ class FaceTracker:
     A face is followed by cutting each frame at the box of its points in the frame before. The detector looks at every
     frame in which no face is followed, or one was lost or looks otherwise at once, and at every ``detect_every``-th. A
     followed face is lost if its box changes its size at once or leaves the image, or if the detector passes over it,
-    looking for turned faces around it too: three times, or once where it looks otherwise at once. So a face that comes
-    in beside others is seen up to ``detect_every`` frames later.
+    looking for turned faces around it too: three times, or once where it looks otherwise at once. A new face is
+    followed if the detector sees it again in a closer look at where its points are. So one that comes in beside others
+    is seen up to ``detect_every`` frames later.
 
     Args:
         landmarker: the network.
@@ -191,6 +192,8 @@ class FaceTracker:
             own = box_of(points)
             if any(overlap(own, box_of(other.points)) > 0.5 for other in self._followed):
                 continue  # two boxes of one face
+            if self.detector.searches and not self._is_there(image, own):
+                continue  # what is no face seldom looks like one at another scale too
             track = _Track(self.tracks, float(score), self.smoothing)
             track.start(points, image)
             self.tracks += 1

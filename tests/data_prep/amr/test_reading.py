@@ -66,3 +66,11 @@ def test_pickle_that_runs_something_is_refused_and_does_not_run(tmp_path):
     with pytest.raises(DataError, match=r"asks for posix\.mkdir; nothing was executed"):
         read_cells(path)
     assert not (tmp_path / "made").exists()
+
+
+def test_measured_values_of_another_set_in_the_folder_are_not_taken(tmp_path):
+    cells = {("QPSK", 0): np.zeros((2, 2, 8), np.float32)}
+    with (tmp_path / "mine.pkl").open("wb") as file:
+        pickle.dump(cells, file)
+    np.savez(tmp_path / "measured.npz", modulations=["QPSK"], snr_label=[0], snr_measured_db=np.zeros((1, 1, 60)))
+    assert read_cells(tmp_path / "mine.pkl")["QPSK", 0].measured is None

@@ -19,7 +19,8 @@ class BrightSquares:
     def __init__(self, finds=True):
         self.finds = finds
 
-    def detectMultiScale2(self, grey, **_):  # noqa: N802
+    def detectMultiScale2(self, grey, minSize, **_):  # noqa: N802
+        self.least = minSize
         rows, columns = np.nonzero(grey > 200)
         if not (self.finds and len(rows)):
             return (), ()
@@ -61,6 +62,16 @@ def test_turned_faces_are_looked_for_both_ways_where_none_looks_at_the_viewer():
     np.testing.assert_allclose(found.boxes, sides, atol=1e-9)
     assert len(detector(True, True).detect(image).boxes) == 1
     assert len(detector(False, True).detect(image, profile=False).boxes) == 0
+
+
+@pytest.mark.parametrize(
+    ("share", "width", "least"), [(0.05, 640, 32), (0.075, 640, 48), (0.1, 1280, 64), (0.1, 100, 32)]
+)
+def test_smallest_faces_are_a_share_of_the_image_and_no_less_than_32_pixels(share, width, least):
+    found = HaarDetector(share)
+    found._frontal = BrightSquares()
+    found.detect(with_square(width, 90, 20, 30, 40))
+    assert found._frontal.least == (least, least)
 
 
 def test_an_image_without_faces_has_none():

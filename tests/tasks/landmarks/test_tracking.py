@@ -22,7 +22,7 @@ def test_a_moving_face_is_followed_by_its_points_and_looked_for_every_so_many_fr
     detector = ColourDetector()
     clip = moving(25)
     found = track(FaceTracker(landmarker(), detector, detect_every=10), clip)
-    assert [frame for frame, size, _ in detector.looks] == [0, 10, 20]
+    assert [frame for frame, _, profile in detector.looks if not profile] == [0, 10, 20]
     for faces, true in zip(found, clip, strict=True):
         assert [face.track for face in faces] == [0]
         np.testing.assert_allclose(faces[0].points, true[0], atol=0.5)
@@ -49,17 +49,28 @@ def test_a_face_that_is_lost_and_comes_back_gets_a_new_number():
     detector = ColourDetector()
     found = track(FaceTracker(landmarker(), detector), [here] * 2 + [[]] * 3 + [here] * 2)
     assert [[face.track for face in faces] for faces in found] == [[0], [0], [], [], [], [1], [1]]
-    assert [frame for frame, *_ in detector.looks] == [0, 2, 3, 4, 5]  # while there is none, in every frame
+    searches = [frame for frame, _, profile in detector.looks if not profile]
+    assert searches == [0, 2, 3, 4, 5]  # while there is none, in every frame
 
 
 def test_a_face_that_the_detector_passes_over_three_times_is_gone():
-    """Searches of the whole frame at 5, 10 and 15, each followed by one around the face, all of them blind."""
-    detector = ColourDetector(blind=range(1, 100))
-    detector.detect_all = detector.detect
-    detector.detect = lambda image, frame=1, profile=True: detector.detect_all(image, frame, profile)
+    """Searches of the whole frame at 5, 10 and 15, each followed by a closer look, all of them blind."""
+    detector = ColourDetector(sees=2)
     found = track(FaceTracker(landmarker(), detector, detect_every=5), moving(17, speed=0))
     assert [len(faces) for faces in found] == [1] * 15 + [0] * 2
-    assert [frame for frame, *_ in detector.looks] == [0, 5, 1, 10, 1, 15, 1, 16]
+    closer = 0
+    assert [frame for frame, *_ in detector.looks] == [0, closer, 5, closer, 10, closer, 15, closer, 16]
+
+
+def test_what_a_closer_look_does_not_show_is_no_new_face():
+    detector = ColourDetector(blind=[0])
+    detector.detect, see = (
+        lambda image, frame=0, profile=True: see(image, frame + (not profile), profile),
+        detector.detect,
+    )
+    found = track(FaceTracker(landmarker(), detector), moving(2))
+    assert [len(faces) for faces in found] == [0, 0]
+    assert len(detector.looks) == 4  # a whole frame and a closer look, twice
 
 
 def test_a_face_seen_in_a_closer_look_stays():
@@ -69,7 +80,7 @@ def test_a_face_seen_in_a_closer_look_stays():
     assert [len(faces) for faces in found] == [1] * 12
     closer = [size for frame, size, profile in detector.looks if profile]
     assert all(60 <= side <= 63 for size in closer for side in size)  # the face's 30 pixels, and as many on each side
-    assert len(closer) == 5  # at frames 2, 4, 6, 8 and 10
+    assert len(closer) == 6  # at frames 0, 2, 4, 6, 8 and 10
     assert not any(profile for frame, size, profile in detector.looks if size == (120, 160))
 
 
