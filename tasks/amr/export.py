@@ -18,10 +18,11 @@ from common.classification.entry import load_classifier
 from common.config import read_config
 from common.errors import ConfigError
 from common.export import export_onnx, export_student
+from common.onnx_files import quantise
 from common.report import write_json
 from common.training import set_data_root
 from tasks.amr.leakage import check_training
-from tasks.amr.quantize import choose_frames, compare, labelled_frames, quantise
+from tasks.amr.quantize import choose_frames, compare, labelled_frames
 from tasks.amr.recogniser import SignalInfo, check_temperature, signal_info
 from tasks.amr.scores import fit_temperature
 
@@ -65,7 +66,7 @@ def export(
 
     Returns:
         'checkpoint', 'parameters', 'signal' (what the files tell), 'onnx' (what `export_onnx` returns, or None) and
-        'int8' (None, or what `tasks.amr.quantize.quantise` and `compare` return).
+        'int8' (None, or what `common.onnx_files.quantise` and `tasks.amr.quantize.compare` return).
 
     Raises:
         ConfigError: if an option needs another, or the config is no network for signals.

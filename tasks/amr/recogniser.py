@@ -21,6 +21,7 @@ from common.checkpoint import read_checkpoint
 from common.classification.entry import load_classifier
 from common.config import read_config
 from common.errors import CheckpointError, ConfigError, UserError
+from common.onnx_files import open_session
 
 TASK = "amr"
 INPUT = "IQ, float32, [batch, 2, length]: I in row 0, Q in row 1, of any amplitude"
@@ -108,27 +109,6 @@ class Recogniser:
         scores = self.logits(frames) / np.float32(self.info.temperature)
         scores = scores - scores.max(axis=1, keepdims=True)
         return scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
-
-
-def open_session(model: str | Path | bytes, threads: int | None = None) -> onnxruntime.InferenceSession:
-    """onnxruntime on the CPU, with so many threads (by default one per core).
-
-    Raises:
-        CheckpointError: if the file is missing or damaged.
-    """
-    options = onnxruntime.SessionOptions()
-    if threads is not None:
-        options.intra_op_num_threads = threads
-    if not isinstance(model, bytes) and not Path(model).is_file():
-        raise CheckpointError(f"expected an ONNX file at {model} but found none; check the path")
-    try:
-        source = model if isinstance(model, bytes) else str(model)
-        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime has a dozen types that share no base
-        reason = str(error).strip().splitlines()[0]
-        raise CheckpointError(
-            f"expected an ONNX file but {model} cannot be loaded: {reason}; export it again"
-        ) from error
 
 
 def load_onnx(path: str | Path, threads: int | None = None, length: int | None = None) -> Recogniser:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from mmengine.config import Config
 
+from common.image_files import find_files
 from tasks.seg.data_check import check_data
 from tasks.seg.evaluation import evaluate
 from tasks.seg.export import export_segmentor as export
-from tasks.seg.inference import find_images, load_networks, predict_images
+from tasks.seg.inference import load_networks, predict_images
 from tasks.seg.methods import METHODS, distilled_config, last_head
 from tasks.seg.models import build_dataset, load_segmentor
 
@@ -127,7 +128,7 @@ def predict(
     Returns:
         A line about what was done and how fast, and why files were skipped, one line each.
     """
-    images = find_images(inputs, skip=Path(out))
+    images = find_files(inputs, skip=Path(out))
     run = predict_images(load_networks(networks, device, trust), images, out, opacity, labels)
     done = "no image could be read"
     if run.images:

@@ -14,6 +14,7 @@ from mmengine.dataset import BaseDataset, pseudo_collate
 from torch import nn
 
 from common.errors import ConfigError, DataError
+from common.image_files import read_image
 from common.report import (
     Picture,
     Section,
@@ -26,7 +27,6 @@ from common.report import (
     write_png,
     write_text,
 )
-from tasks.seg.inference import read_image
 from tasks.seg.metrics import SegmentationScores
 from tasks.seg.pictures import boundary_band, comparison_pictures
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from mmcv.transforms import Compose, LoadAnnotations, LoadImageFromFile
@@ -18,10 +16,10 @@ from mmseg.registry import TRANSFORMS
 from torch import nn
 
 from common.errors import ConfigError, DataError
+from common.image_files import read_image
 from common.report import Panel, panel_grid, track, write_png
 from tasks.seg.models import load_segmentor
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
 PANEL_WIDTH = 480
 
 
@@ -42,23 +40,6 @@ class PredictionRun:
     images: int = 0
     seconds: float = 0.0
     network_seconds: float = 0.0
-
-
-def read_image(path: str | Path) -> np.ndarray:
-    """Read an image as RGB ``[H, W, 3]``, uint8.
-
-    Raises:
-        DataError: if the file is missing or is not an image.
-    """
-    try:
-        # Bytes first: OpenCV itself can't open names outside the code page of some systems.
-        encoded = np.frombuffer(Path(path).read_bytes(), dtype=np.uint8)
-        image = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
-    except (OSError, cv2.error) as error:
-        raise DataError(f"expected a readable image but found {error} in {path}; check the file") from error
-    if image is None:
-        raise DataError(f"expected an image but found {encoded.size} bytes of something else in {path}; replace it")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def overlay(
@@ -127,45 +108,6 @@ def predict_labels(model: nn.Module, pipeline: Compose, image: np.ndarray, path:
     return result.pred_sem_seg.data[0].cpu().numpy().astype(np.int64)
 
 
-def find_images(inputs: Sequence[str | Path], skip: Path | None = None) -> list[tuple[Path, Path]]:
-    """The images named by ``inputs`` and in the folders among them.
-
-    Args:
-        inputs: files, and folders that are searched with all that lies below.
-        skip: a folder to pass over, so that results written below an input are not taken for new images.
-
-    Returns:
-        Pairs of the file and the name (relative, without suffix) that its results get; names differ.
-
-    Raises:
-        DataError: if an input does not exist or a folder holds no image.
-    """
-    found: list[tuple[Path, Path]] = []
-    for entry in map(Path, inputs):
-        if entry.is_dir():
-            files = sorted(path for path in entry.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-            files = [path for path in files if skip is None or not path.resolve().is_relative_to(skip.resolve())]
-            if not files:
-                kinds = ", ".join(suffix[1:] for suffix in IMAGE_SUFFIXES)
-                raise DataError(f"expected images ({kinds}) but found none in {entry}; name another folder")
-            found += [(path, path.relative_to(entry)) for path in files]
-        elif entry.exists():
-            found.append((entry, Path(entry.name)))
-        else:
-            raise DataError(f"expected an image or a folder but found nothing at {entry}; check the path")
-    stems = Counter(name.with_suffix("") for _, name in found)
-    taken: Counter[Path] = Counter()
-    pairs = []
-    for path, name in found:
-        # a.png and a.jpg beside each other become a_png and a_jpg; two of the same full name are numbered.
-        stem = name.with_suffix("")
-        if stems[stem] > 1:
-            stem = name.with_name(name.name.replace(".", "_"))
-        taken[stem] += 1
-        pairs.append((path, stem if taken[stem] == 1 else stem.with_name(f"{stem.name}_{taken[stem]}")))
-    return pairs
-
-
 def load_networks(
     named: Mapping[str, tuple[str, str]], device: str, trust: bool = False
 ) -> dict[str, tuple[nn.Module, Compose]]:
@@ -206,7 +148,7 @@ def predict_images(
 
     Args:
         networks: what `load_networks` returns; at least one.
-        images: what `find_images` returns.
+        images: what `common.image_files.find_files` returns.
         out: folder for the results.
         opacity: of the colours over the image, from 0 to 1.
         labels: also write label maps (PNG, one channel, value = class; 16 bit from 257 classes on).

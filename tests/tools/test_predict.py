@@ -11,9 +11,10 @@ from mmseg.registry import MODELS
 from PIL import Image
 
 from common.errors import DataError
+from common.image_files import find_files, read_image
 from common.palettes import CAMVID_PALETTE
 from common.report import write_png
-from tasks.seg.inference import find_images, predict_labels, prediction_pipeline, read_image
+from tasks.seg.inference import predict_labels, prediction_pipeline
 from tasks.seg.models import load_segmentor
 
 predict = runpy.run_path(str(ROOT / "tools" / "predict.py"))["main"]
@@ -191,11 +192,11 @@ def test_missing_input_is_named(make_network, images, tmp_path, capsys, missing,
 def test_folder_without_images_is_named(tmp_path):
     (tmp_path / "notes.txt").write_text("x")
     with pytest.raises(DataError, match=r"expected images \(png, .*found none in"):
-        find_images([tmp_path])
+        find_files([tmp_path])
 
 
 def test_results_have_different_names_and_earlier_results_are_no_images(tmp_path):
     for name in ("x/a.png", "x/a.jpg", "y/b.png", "x/out/overlay/c.png", "x/b.bmp"):
         write_png(tmp_path / name, np.zeros((2, 2, 3), np.uint8))
-    found = find_images([tmp_path / "x", tmp_path / "y", tmp_path / "y" / "b.png"], skip=tmp_path / "x" / "out")
+    found = find_files([tmp_path / "x", tmp_path / "y", tmp_path / "y" / "b.png"], skip=tmp_path / "x" / "out")
     assert [name.as_posix() for _, name in found] == ["a_jpg", "a_png", "b_bmp", "b_png", "b_png_2"]

@@ -15,9 +15,10 @@ from conftest import ROOT
 from common.classification.model import Classifier
 from common.errors import CheckpointError, ConfigError, DataError
 from common.export import ExportError
+from common.onnx_files import quantise
 from tasks.amr.export import export
 from tasks.amr.models import KDCNN
-from tasks.amr.quantize import compare, quantise
+from tasks.amr.quantize import compare
 from tasks.amr.recogniser import load_checkpoint, load_onnx
 from tasks.amr.scores import fit_temperature
 

@@ -10,6 +10,7 @@ from mmseg.structures import SegDataSample
 from torch import nn
 
 from common.errors import ConfigError, DataError
+from common.image_files import read_image
 from common.report import write_png
 from tasks.seg.evaluation import (
     Evaluation,
@@ -21,7 +22,7 @@ from tasks.seg.evaluation import (
     per_class_table,
     write_evaluation,
 )
-from tasks.seg.inference import enlarge, overlay, read_image
+from tasks.seg.inference import enlarge, overlay
 from tasks.seg.pictures import (
     IGNORED,
     MENDED,
