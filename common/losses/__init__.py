@@ -7,6 +7,7 @@ where its channels differ from the teacher's: ``'auto'`` a learned projection, N
 mean the same classes).
 """
 
+from common.losses.acam import ASCM, STCAFF, ACAMLoss, Masks
 from common.losses.adversarial import (
     FeatureDiscriminator,
     LogitDiscriminator,
@@ -85,6 +86,9 @@ from common.losses.uskd import USKDLoss
 from common.losses.wavelet import WaveletLoss, haar_step, wavelet_loss
 
 __all__ = [
+    "ASCM",
+    "STCAFF",
+    "ACAMLoss",
     "AMKDLoss",
     "ATLoss",
     "AttentionBasedFusion",
@@ -111,6 +115,7 @@ __all__ = [
     "MGDLoss",
     "MasKDLoss",
     "MaskedFeatureLoss",
+    "Masks",
     "NKDLoss",
     "OFDLoss",
     "PKDLoss",

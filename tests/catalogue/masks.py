@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch.func import functional_call
 
 from catalogue.base import LossEntry, Parity, Refusal, change, random
-from common.losses import MasKDLoss, MGDLoss, ReceptiveTokens, dice_diversity_loss
+from common.losses import ACAMLoss, MasKDLoss, MGDLoss, ReceptiveTokens, dice_diversity_loss
 
 
 def golden_tokens(case, prefix=""):
@@ -101,6 +101,20 @@ LOSSES = [
                 "expected 2 levels but found 1 of the student and 1 of the teacher",
             ),
         ),
+    ),
+    LossEntry(
+        "ACAMLoss",
+        _features,
+        make=lambda: ACAMLoss(4, num_masks=2, attention="exact"),
+        divergence=False,
+        refusals=(
+            Refusal(
+                "a teacher of another width",
+                change("teacher", lambda t: t[:, :3]),
+                r"expected teacher map of shape .* \(3, 4, 3, 5\)",
+            ),
+        ),
+        why="its term on the masks alone is not 0 where the maps agree",
     ),
     LossEntry(
         "MGDLoss",
