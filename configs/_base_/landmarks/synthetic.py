@@ -1,30 +1,12 @@
-# Generated faces with 68 points, sized for two cores: crops of 64 pixels, 4 fixed views of each face.
+# Generated faces with 68 points, with the crops and loaders of faces68_small.py, but 4 fixed views of each face.
 #   python data_prep/landmarks/synthetic.py --train 1200 --val 150 --test 300 --out data/synthetic_faces
-_data = dict(type="PTSFaces", data_root="data/synthetic_faces", scheme="68", size=64, margin=0.25)
-train_dataloader = dict(
-    batch_size=64,
-    num_workers=0,
-    sampler=dict(type="InfiniteSampler", shuffle=True),
-    collate_fn=dict(type="join_samples"),
-    dataset=dict(**_data, part="train", augment=dict(flip=0.5, rotation=20), views=4),
-)
-val_dataloader = dict(
-    batch_size=64,
-    num_workers=0,
-    sampler=dict(type="DefaultSampler", shuffle=False),
-    collate_fn=dict(type="join_samples"),
-    dataset=dict(**_data, part="val"),
-)
-test_dataloader = dict(
-    batch_size=64,
-    num_workers=0,
-    sampler=dict(type="DefaultSampler", shuffle=False),
-    collate_fn=dict(type="join_samples"),
-    dataset=dict(**_data, part="test"),
-)
+_base_ = "./faces68_small.py"
+_data = dict(data_root="data/synthetic_faces")
+train_dataloader = dict(dataset=dict(**_data, views=4))
+val_dataloader = dict(dataset=_data)
+test_dataloader = dict(dataset=_data)
 # Schedule (ours): 43 epochs of 1,200 / 64 iterations, cosine to zero after a warm-up.
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=800, val_interval=400)
-optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="Adam", lr=1e-3))
+train_cfg = dict(max_iters=800, val_interval=400)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, begin=0, end=40, by_epoch=False),
     dict(type="CosineAnnealingLR", eta_min=0.0, by_epoch=False),  # to max_iters

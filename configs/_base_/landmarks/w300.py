@@ -1,29 +1,8 @@
 # 300W: afw, helen, lfpw and ibug in data/300w; 3,148 faces to train on, a tenth of which validates, 689 to test on.
-_data = dict(type="W300", data_root="data/300w", size=224, margin=0.25)
-train_dataloader = dict(
-    batch_size=70,
-    num_workers=8,
-    persistent_workers=True,
-    sampler=dict(type="InfiniteSampler", shuffle=True),
-    collate_fn=dict(type="join_samples"),
-    dataset=dict(**_data, part="train", augment=dict(flip=0.5, rotation=20)),
-)
-val_dataloader = dict(
-    batch_size=64,
-    num_workers=8,
-    sampler=dict(type="DefaultSampler", shuffle=False),
-    collate_fn=dict(type="join_samples"),
-    dataset=dict(**_data, part="val"),
-)
-test_dataloader = dict(
-    batch_size=64,
-    num_workers=8,
-    sampler=dict(type="DefaultSampler", shuffle=False),
-    collate_fn=dict(type="join_samples"),
-    dataset=dict(**_data, part="test"),
-)
-# Schedule: Adam 1e-3 with Keras's time decay of 1e-4, batch 70, 150 epochs [student_train.py of aliprf/KD-Loss]. Their
-# epoch has 6 stored views of each face; new views take the place of those: 150 * 6 * 3148 / 70 iterations.
+_base_ = "./kd_loss.py"
+_data = dict(type="W300", data_root="data/300w")
+train_dataloader = dict(dataset=_data)
+val_dataloader = dict(dataset=_data)
+test_dataloader = dict(dataset=_data)
+# 150 epochs of the authors' 6 stored views of a face, in whose place new ones come: 150 * 6 * 3148 / 70 iterations.
 train_cfg = dict(type="IterBasedTrainLoop", max_iters=40500, val_interval=4050)
-optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="Adam", lr=1e-3, betas=(0.9, 0.999)))
-param_scheduler = [dict(type="TimeDecayLR", decay=1e-4, by_epoch=False)]
