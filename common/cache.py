@@ -10,14 +10,14 @@ from typing import Any
 import h5py
 import numpy as np
 import torch
-from mmengine.dist import barrier, is_main_process
+from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from common.atomic import atomic_write
-from common.errors import CheckpointError, ConfigError, DataError
+from common.errors import CheckpointError, ConfigError, DataError, UserError
 from common.ground_truth import ground_truth
 from common.sample_batch import join_samples
 from common.taps import Taps
@@ -120,16 +120,36 @@ def cached_teacher(
     ask = _Asking(teacher, preprocessor, conversion)
     files = {path: _file(Path(settings["folder"]), teacher, dataset, path) for path in paths}
     probe = Subset(dataset, np.unique(np.linspace(0, len(dataset) - 1, PROBED).astype(int)).tolist())
-    if is_main_process():
-        expected = ask(probe, list(files))
-        stored = {path: _checked_count(_read(file), file, len(dataset)) for path, file in files.items()}
-        lacking = [path for path in files if not _agrees(stored[path], expected[path], probe.indices)]
-        if lacking:
-            print_log(f"asking teacher {teacher.name!r} about {len(dataset)} samples, once", "current")
-            for path, outputs in ask(dataset, lacking).items():
-                _write(files[path], outputs, path)
-    barrier()
+    _by_main_process(lambda: _store(ask, dataset, probe, files))
     return CachedTeacher(teacher, {path: _read(file) for path, file in files.items()})
+
+
+def _store(ask: _Asking, dataset: Dataset, probe: Subset, files: Mapping[str, Path]) -> None:
+    """Compute the outputs of which the files lack, or which have changed."""
+    expected = ask(probe, list(files))
+    stored = {path: _checked_count(_read(file), file, len(dataset)) for path, file in files.items()}
+    lacking = [path for path in files if not _agrees(stored[path], expected[path], probe.indices)]
+    if lacking:
+        print_log(f"asking teacher {ask.teacher.name!r} about {len(dataset)} samples, once", "current")
+        for path, outputs in ask(dataset, lacking).items():
+            _write(files[path], outputs, path)
+
+
+def _by_main_process(work: Callable[[], None]) -> None:
+    """Do ``work`` while other processes wait; what fails is raised in them too, or they would wait in vain."""
+    failure = None
+    if is_main_process():
+        try:
+            work()
+        except Exception as error:
+            failure = error
+    is_plain = failure is None or isinstance(failure, UserError)  # others may not bear pickling
+    told = [failure if is_plain else RuntimeError(f"the main process failed: {failure!r}")]
+    broadcast_object_list(told)
+    if failure is not None:
+        raise failure
+    if told[0] is not None:
+        raise told[0]
 
 
 def used_paths(specs: Iterable[TermSpec], name: str, paths: Mapping[str, list[str]]) -> list[str]:

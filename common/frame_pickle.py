@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import math
 import pickle
+import re
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,10 +19,12 @@ from typing import IO, Any
 
 import numpy as np
 
-from common.errors import DataError
+from common.errors import DataError, did_you_mean
+from common.frame_checks import check_frames
 
 ARCHIVES = (".tar.bz2", ".tar.gz", ".tgz", ".tbz2", ".tar")
-_CODES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
+_NUMBER = re.compile("f[248]|[iu][1248]")
+_NUMBER_OR_NAME = re.compile(r"f[248]|[iu][1248]|[US]\d{1,3}")
 Cells = dict[tuple[str, int], np.ndarray]
 
 
@@ -37,8 +40,8 @@ class _DType:
     def __setstate__(self, state: tuple) -> None:
         self.order = _text(state[1])
 
-    def numpy(self) -> np.dtype:
-        if self.code not in _CODES or self.order not in ("<", ">", "|", "="):
+    def numpy(self, codes: re.Pattern = _NUMBER) -> np.dtype:
+        if not codes.fullmatch(self.code) or self.order not in ("<", ">", "|", "="):
             raise DataError(f"expected numbers of NumPy's type f4 but found type {self.order + self.code!r}")
         return np.dtype(self.code).newbyteorder(self.order)
 
@@ -74,11 +77,11 @@ class _Array:
         return np.frombuffer(data, dtype).reshape(shape, order="F" if column_major else "C")
 
 
-def _scalar(dtype: _DType, data: Any) -> int:
-    value = np.frombuffer(_bytes(data), dtype.numpy())
-    if value.size != 1 or value.dtype.kind not in "iu":
-        raise DataError("expected a whole number in a key but found another scalar")
-    return int(value[0])
+def _scalar(dtype: _DType, data: Any) -> int | float | str | bytes:
+    dtype, data = dtype.numpy(_NUMBER_OR_NAME), _bytes(data)
+    if len(data) != dtype.itemsize:
+        raise DataError(f"expected {dtype.itemsize} bytes for a number or name in a key but found {len(data)}")
+    return np.frombuffer(data, dtype).item()
 
 
 def _encode(text: str, encoding: Any) -> bytes:
@@ -165,11 +168,24 @@ def read_rml_pickle(path: str | Path) -> Cells:
     return _checked(content, path)
 
 
+def check_there(path: Path) -> None:
+    """See that there is a file.
+
+    Raises:
+        DataError: that names the place, and files there that are called nearly so.
+    """
+    if not path.is_file():
+        beside = [other.name for other in path.parent.glob("*")] if path.parent.is_dir() else []
+        raise DataError(
+            f"expected a RadioML pickle at {path.absolute()} but found none{did_you_mean(path.name, beside)}; correct "
+            "data_root or ann_file"
+        )
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
     """The pickle at ``path``, or the one inside the archive at ``path``."""
-    if not path.is_file():
-        raise DataError(f"expected a RadioML pickle at {path.absolute()} but found none; correct data_root or ann_file")
+    check_there(path)
     if not path.name.endswith(ARCHIVES):
         with path.open("rb") as file:
             yield file
@@ -207,32 +223,12 @@ def _checked(content: Any, path: Path) -> Cells:
     return cells
 
 
-def check_frames(frames: np.ndarray, where: str) -> np.ndarray:
-    """Frames ``[n, 2, L]`` as float32, once they are finite real numbers.
-
-    Raises:
-        DataError: for anything else; names ``where`` and the first bad frame.
-    """
-    if frames.ndim != 3 or frames.shape[1] != 2 or 0 in frames.shape:
-        raise DataError(f"expected frames [n, 2, L] but found shape {frames.shape} in {where}")
-    if frames.dtype.kind != "f":
-        raise DataError(f"expected float32 frames but found {frames.dtype} in {where}")
-    frames = np.asarray(frames, np.float32)
-    # The sum of finite float32 is finite in 64 bits: one pass, no copy.
-    if not np.isfinite(frames.sum(dtype=np.float64)):
-        bad = np.flatnonzero(~np.isfinite(frames).all(axis=(1, 2)))
-        raise DataError(
-            f"expected finite samples but found NaN or infinity in {bad.size} frames of {where}, the first is "
-            f"frame {bad[0]}; leave them out or make the file again"
-        )
-    return frames
-
-
 def _key(key: Any, path: Path) -> tuple[str, int]:
     if isinstance(key, tuple) and len(key) == 2:
         mod, snr = key
-        if isinstance(mod, (str, bytes)) and isinstance(snr, int) and not isinstance(snr, bool):
-            return _text(mod), snr
+        is_whole = isinstance(snr, int) or (isinstance(snr, float) and snr.is_integer())
+        if isinstance(mod, (str, bytes)) and is_whole and not isinstance(snr, bool):
+            return _text(mod), int(snr)
     shown = tuple(map(_kind, key)) if isinstance(key, tuple) else _kind(key)
     raise DataError(f"expected keys (modulation, SNR in whole dB) in {path} but found {shown}")
 

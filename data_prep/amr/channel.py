@@ -168,18 +168,16 @@ def unit_noise(streams: FrameStreams, count: int) -> np.ndarray:
     return streams.normal(2 * count).view(complex) / np.sqrt(2)
 
 
-def noise_amplitude(recipe: Recipe, snr: np.ndarray | float, signal: np.ndarray) -> np.ndarray | float:
-    """Standard deviation of the complex noise.
+def noise_amplitude(recipe: Recipe, snr: float, signal: np.ndarray) -> np.ndarray:
+    """Standard deviation of the complex noise, ``float64 [F, 1]``.
 
     Args:
         recipe: what a label stands for.
-        snr: label in dB, one for all or ``[F, 1]``.
+        snr: label in dB.
         signal: received, ``[F, L]``.
-
-    Returns:
-        As ``snr`` with ``legacy_snr``, else ``[F, 1]``.
     """
+    label = np.full((len(signal), 1), snr)
     if recipe.legacy_snr:
-        return 10 ** (-snr / 10) * (np.sqrt(2) if recipe.doubled_noise else 1.0)
+        return 10 ** (-label / 10) * (np.sqrt(2) if recipe.doubled_noise else 1.0)
     power = np.mean(np.abs(signal) ** 2, axis=1, keepdims=True)
-    return np.sqrt(power) * 10 ** (-snr / 20)
+    return np.sqrt(power) * 10 ** (-label / 20)

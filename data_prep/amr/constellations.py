@@ -11,8 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-# From the names of RadioML 2016 to those of 2018.
-ALIASES = {"QAM16": "16QAM", "QAM64": "64QAM"}
+from common.modulations import canonical
 
 _PSK = {"BPSK": 2, "8PSK": 8, "16PSK": 16, "32PSK": 32}
 _ASK = {"OOK": 2, "4ASK": 4, "8ASK": 8}
@@ -28,11 +27,6 @@ _APSK = {
 }
 LINEAR = (*_PSK, "QPSK", *_ASK, "PAM4", *_QAM, *_APSK)
 MODULATIONS = (*LINEAR, "OQPSK", "GFSK", "CPFSK", "GMSK", "WBFM", "AM-DSB", "AM-SSB")
-
-
-def canonical(mod: str) -> str:
-    """The one name of a modulation that has two."""
-    return ALIASES.get(mod, mod)
 
 
 @lru_cache

@@ -31,7 +31,12 @@ def make_frames(recipe: Recipe, seed: int, mod: str, snr: int, frames: Iterable[
         Frames ``float32 [F, 2, length]`` (I, Q) scaled so that sum|x| = 1, and the SNR of each in dB over the whole
         band as measured on its own signal and noise, ``float32 [F]`` (-inf without signal, inf without noise).
     """
-    return as_frames(*signal_and_noise(recipe, seed, mod, snr, frames))
+    signal, noise = signal_and_noise(recipe, seed, mod, snr, frames)
+    received = signal + noise
+    received /= np.maximum(np.abs(received).sum(axis=1, keepdims=True), np.finfo(float).tiny)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        measured = 10 * np.log10(_power(signal)) - 10 * np.log10(_power(noise))
+    return np.stack([received.real, received.imag], axis=1).astype(np.float32), measured.astype(np.float32)
 
 
 def frame_sps(recipe: Recipe, seed: int, mod: str, snr: int, frames: Iterable[int]) -> np.ndarray:
@@ -41,45 +46,27 @@ def frame_sps(recipe: Recipe, seed: int, mod: str, snr: int, frames: Iterable[in
     return np.array([kind.sps for kind in kinds], np.int16)[drawn]
 
 
-def as_frames(signal: np.ndarray, noise: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What `make_frames` returns, from the two parts ``complex128 [F, length]``."""
-    received = signal + noise
-    received /= np.maximum(np.abs(received).sum(axis=1, keepdims=True), np.finfo(float).tiny)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        measured = 10 * np.log10(_power(signal)) - 10 * np.log10(_power(noise))
-    return np.stack([received.real, received.imag], axis=1).astype(np.float32), measured.astype(np.float32)
+def frame_starts(recipe: Recipe, seed: int, mod: str, snr: int, frames: Iterable[int]) -> np.ndarray:
+    """Samples of the run at which the frames that `make_frames` makes begin, ``int [F]``."""
+    kinds, streams = recipe.kinds(), FrameStreams(seed, mod, snr, frames)
+    drawn, starts = _draw_kinds(recipe, streams), np.empty(len(streams), np.intp)
+    for number in np.unique(drawn):
+        rows = np.flatnonzero(drawn == number)
+        starts[rows] = window_start(kinds[number], streams.of(rows), run_samples(mod, kinds[number]))
+    return starts
 
 
 def signal_and_noise(
     recipe: Recipe, seed: int, mod: str, snr: int, frames: Iterable[int]
 ) -> tuple[np.ndarray, np.ndarray]:
     """The two parts of the received frames before scaling, ``complex128 [F, length]`` each."""
-    signal, noise, _ = received_parts(recipe, mod, FrameStreams(seed, mod, snr, frames), snr)
-    return signal, noise
-
-
-def received_parts(
-    recipe: Recipe, mod: str, streams: FrameStreams, snr: np.ndarray | float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Signal and noise of frames that draw from ``streams``, at one label or at one for each.
-
-    Args:
-        recipe: how.
-        mod: modulation.
-        streams: random numbers of F frames, fresh.
-        snr: label in dB, one for all or ``[F]``; need not be whole.
-
-    Returns:
-        Signal and noise, ``complex128 [F, length]`` each, and samples per symbol, ``int16 [F]``.
-    """
-    kinds = recipe.kinds()
+    kinds, streams = recipe.kinds(), FrameStreams(seed, mod, snr, frames)
     drawn = _draw_kinds(recipe, streams)
-    snr = np.broadcast_to(snr, len(streams))[:, None]
     signal, noise = (np.empty((len(streams), recipe.length), complex) for _ in range(2))
     for number in np.unique(drawn):
         rows = np.flatnonzero(drawn == number)
-        signal[rows], noise[rows] = _received_parts(kinds[number], mod, streams.of(rows), snr[rows])
-    return signal, noise, np.array([kind.sps for kind in kinds], np.int16)[drawn]
+        signal[rows], noise[rows] = _received_parts(kinds[number], mod, streams.of(rows), snr)
+    return signal, noise
 
 
 def _draw_kinds(recipe: Recipe, streams: FrameStreams) -> np.ndarray:
@@ -88,7 +75,7 @@ def _draw_kinds(recipe: Recipe, streams: FrameStreams) -> np.ndarray:
     return streams.integers(count) if count > 1 else np.zeros(len(streams), int)
 
 
-def _received_parts(recipe: Recipe, mod: str, streams: FrameStreams, snr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _received_parts(recipe: Recipe, mod: str, streams: FrameStreams, snr: int) -> tuple[np.ndarray, np.ndarray]:
     length, before = recipe.length, recipe.channel_taps - 1
     run_length = run_samples(mod, recipe)
     run = frozen_run(recipe, run_length) if recipe.frozen_channel else None

@@ -2,15 +2,16 @@
 
     python data_prep/amr/generate.py --preset clean --out data/amr/clean.h5
     python data_prep/amr/generate.py --preset rml2016 --frames 1000 --out data/amr/rml2016.pkl
-    python data_prep/amr/generate.py --preset wide --mods all --snrs=-10:30:2 --sps 4,8,16 --out data/amr/wide.h5
+    python data_prep/amr/generate.py --preset wide --mods all --snrs -10:30:2 --sps 4,8,16 --out data/amr/wide.h5
 
 Presets: ``rml2016`` follows the published procedure of RadioML 2016.10A, its defects as switches that can be turned off
 (``--no-legacy-snr`` and so on); ``clean`` gives a true SNR, a channel and phase of its own to each frame, and an AM-SSB
 that carries a signal; ``wide`` is ``clean`` with several symbol rates and roll-offs and a larger carrier offset.
-Layouts: see `data_prep.amr.output`. Frames in memory, without labels on a grid: `data_prep.amr.draw`.
+Layouts: see `data_prep.amr.output`.
 
 A frame depends on the recipe, the seed, its modulation, its SNR label and its number alone: not on the number of
-workers or on what else is in the set.
+workers or on what else is in the set. So a small set is a part of a large one of the same recipe and seed: a set to
+test on, beside the one that trains, must have another seed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import re
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -46,6 +49,12 @@ from data_prep.amr.recipe import (
 )
 
 _BLOCK_SAMPLES = 1 << 14
+# What argparse takes for an option, but not with a space before it.
+_NEGATIVE = re.compile(r"-\d[-\d:,]*")
+FROZEN = (
+    "note: all frames share one frozen channel and one noise sequence, as published: split by frames, test frames hold "
+    "noise that was learnt. Give --no-frozen-channel, or test on a set of another --channel-seed"
+)
 Job = tuple[str, int, int, int]
 
 
@@ -161,7 +170,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"modulations, or sets of them: {', '.join(MOD_SETS)} (default 10a)",
     )
     parser.add_argument(
-        "--snrs", type=_snrs, default=_snrs("-20:18:2"), help="--snrs=FIRST:LAST:STEP (default -20:18:2)"
+        "--snrs", type=_snrs, default=_snrs("-20:18:2"), help="FIRST:LAST:STEP or A,B,... (default -20:18:2)"
     )
     parser.add_argument("--frames", type=int, default=1000, help="for each modulation and SNR (default %(default)s)")
     parser.add_argument("--length", type=int, default=128, help="samples in a frame (default %(default)s)")
@@ -183,7 +192,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="A,B,...",
         help=f"of {', '.join(IMPAIRMENTS)}, or none (default: the preset's; rml2016 leaves phase out)",
     )
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        help="of the frames (default %(default)s); a set of the same seed and recipe holds the same frames, more or "
+        "fewer of them: a set to test on must have another",
+    )
     parser.add_argument(
         "--channel-seed",
         type=int,
@@ -214,11 +229,14 @@ _SWITCH_HELP = {
 
 @exit_on_user_error
 def main(arguments: list[str] | None = None) -> None:
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args([f" {word}" if _NEGATIVE.fullmatch(word) else word for word in words])
     names = ("length", "sps", "rolloff", "impairments", "channel_seed", *SWITCHES)
     changes = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     recipe = make_recipe(options.preset, **changes)
     extent = Extent(options.mods, options.snrs, options.frames, options.seed)
+    if recipe.frozen_channel:
+        print(FROZEN)
     began = time.perf_counter()
     generate(options.out, recipe, extent, options.workers, options.force)
     took = time.perf_counter() - began

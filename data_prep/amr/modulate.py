@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from common.modulations import canonical
 from data_prep.amr.analog import AUDIO_RATE, INTERPOLATION, amplitude_modulated, broadcast_fm
-from data_prep.amr.constellations import LINEAR, canonical, constellation
+from data_prep.amr.constellations import LINEAR, constellation
 from data_prep.amr.pulse import gaussian_pulse, pulse_train, rrc_taps, symbols_before
 from data_prep.amr.recipe import Recipe
 from data_prep.amr.streams import FrameStreams

@@ -1,14 +1,11 @@
 """Files of frames: RadioML's pickle layout and HDF5, written block by block and only whole.
 
-HDF5 layout, N frames of L samples, cell by cell in the order of modulations and labels:
+The HDF5 layout is the suite's, see `common.frame_files`, cell by cell in the order of modulations and labels, and has
 
-- ``X`` float32 ``[N, 2, L]`` (I, Q);
-- ``mod`` int16 ``[N]``, index into the attribute ``classes``;
-- ``snr`` int16 ``[N]``, the label in dB;
 - ``snr_measured_db`` float32 ``[N]``, SNR of the frame over the whole band (-inf without signal, inf without noise);
 - ``sps`` int16 ``[N]``, samples per symbol, in sets of more than one;
-- attributes of the file: ``classes`` (names), ``sample_rate`` (Hz, nominal), ``samples_per_symbol`` (in sets of one),
-  ``seed``, ``generator_version`` and ``recipe`` (JSON: every constant and switch).
+- attributes of the file: ``sample_rate`` (Hz, nominal), ``samples_per_symbol`` (in sets of one), ``seed``,
+  ``generator_version`` and ``recipe`` (JSON: every constant and switch).
 
 Beside a pickle, which has no place for it, the same record stands in ``NAME.pkl.json``.
 """
@@ -28,6 +25,7 @@ import numpy as np
 
 from common.atomic import atomic_write
 from common.errors import ConfigError, DataError
+from common.frame_files import FrameWriter, record_generation
 from data_prep.amr.recipe import GENERATOR_VERSION, Extent, Recipe
 
 SUFFIXES = (".pkl", ".h5")
@@ -106,33 +104,19 @@ class Hdf5Writer:
     """Writes the HDF5 layout of this module."""
 
     def __init__(self, file: h5py.File, recipe: Recipe, extent: Extent) -> None:
-        total, length = extent.total(), recipe.length
-        self._file, self._extent, self._done = file, extent, 0
-        # In one piece and unpacked, so that any one frame is read without its neighbours.
-        file.create_dataset("X", (total, 2, length), np.float32)
-        file.create_dataset("mod", (total,), np.int16)
-        file.create_dataset("snr", (total,), np.int16)
-        file.create_dataset("snr_measured_db", (total,), np.float32)
-        file.attrs["classes"] = list(extent.mods)
-        file.attrs["sample_rate"] = recipe.sample_rate
+        more = {"snr_measured_db": np.float32}
         if isinstance(recipe.sps, tuple):
-            file.create_dataset("sps", (total,), np.int16)
+            more["sps"] = np.int16
         else:
             file.attrs["samples_per_symbol"] = recipe.sps
-        file.attrs["seed"] = extent.seed
-        file.attrs["generator_version"] = GENERATOR_VERSION
-        file.attrs["recipe"] = json.dumps(recipe.as_json())
+        file.attrs["sample_rate"] = recipe.sample_rate
+        record_generation(file, GENERATOR_VERSION, extent.seed, recipe.as_json())
+        self._writer = FrameWriter(file, extent.mods, extent.total(), recipe.length, more)
 
     def write(self, block: Block) -> None:
         """Append a block."""
-        here = slice(self._done, self._done + len(block.frames))
-        self._file["X"][here] = block.frames
-        self._file["mod"][here] = self._extent.mods.index(block.mod)
-        self._file["snr"][here] = block.snr
-        self._file["snr_measured_db"][here] = block.measured
-        if block.sps is not None:
-            self._file["sps"][here] = block.sps
-        self._done = here.stop
+        more = {} if block.sps is None else {"sps": block.sps}
+        self._writer.write(block.mod, block.snr, block.frames, snr_measured_db=block.measured, **more)
 
 
 class RmlPickleWriter:

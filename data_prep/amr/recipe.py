@@ -9,25 +9,39 @@ from itertools import product
 from typing import Any
 
 from common.errors import ConfigError, did_you_mean
-from data_prep.amr.constellations import MODULATIONS, canonical
+from common.modulations import RML2016A, RML2016B, RML2018A, canonical
+from data_prep.amr.constellations import MODULATIONS
 
 IMPAIRMENTS = ("awgn", "clock", "fading", "phase")
 # Raise when frames change, so that older files are not taken for the same.
 GENERATOR_VERSION = 1
 LABEL_RANGE = (-100, 100)  # dB
 
-_RML2016A = ("8PSK", "AM-DSB", "AM-SSB", "BPSK", "CPFSK", "GFSK", "PAM4", "QAM16", "QAM64", "QPSK", "WBFM")
-_RML2018 = (
-    *("OOK", "4ASK", "8ASK", "BPSK", "QPSK", "8PSK", "16PSK", "32PSK", "16APSK", "32APSK", "64APSK", "128APSK"),
-    *("16QAM", "32QAM", "64QAM", "128QAM", "256QAM", "GMSK", "OQPSK"),
-)
+# Of 2018.01A, its digital classes: how its analog ones were made is not published.
+_RML2018 = tuple(mod for mod in RML2018A if not mod.startswith("AM-") and mod != "FM")
 # Each set names its classes as its publishers do: QAM16 in RadioML 2016, 16QAM in 2018.
 MOD_SETS = {
-    "10a": _RML2016A,
-    "10b": tuple(mod for mod in _RML2016A if mod != "AM-SSB"),
+    "10a": RML2016A,
+    "10b": RML2016B,
     "2018-digital": _RML2018,
-    "all": (*_RML2016A, *(mod for mod in _RML2018 if canonical(mod) not in map(canonical, _RML2016A))),
+    "all": (*RML2016A, *(mod for mod in _RML2018 if canonical(mod) not in map(canonical, RML2016A))),
 }
+# Least and most of the numbers of a recipe: what lies beyond cannot be, or would fill the memory.
+_RANGES = {
+    "length": (8, 1 << 16),
+    "sps": (2, 64),
+    "rolloff": (0.001, 1),
+    "audio_rms": (0, 100),
+    "audio_limit": (0.001, 100),
+    "sample_rate": (1e3, 1e8),
+    "skip": (0, 1_000_000),
+    "rician_k": (0, 1e6),
+    "channel_taps": (1, 64),
+    "sinusoids": (1, 1024),
+    "channel_seed": (0, (1 << 31) - 1),
+}
+# Of the sample rate: the most of numbers that are no less than 0.
+_SHARES = {"sro_max": 0.1, "sro_step": 0.1, "cfo_max": 0.5, "cfo_step": 0.5, "doppler": 0.5}
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,9 @@ class Recipe:
         path_delays: of the paths; ``path_gains``: their amplitudes; ``channel_taps``: length of the filter.
         sinusoids: number of them whose sum is a scattered path.
         channel_seed: seed of the frozen channel.
+
+    Raises:
+        ConfigError: for a value that cannot be.
     """
 
     preset: str = "rml2016"
@@ -92,6 +109,9 @@ class Recipe:
     sinusoids: int = 8
     channel_seed: int = 0x1337
 
+    def __post_init__(self) -> None:
+        _check_recipe(self)
+
     def kinds(self) -> tuple[Recipe, ...]:
         """The recipes, each with one ``sps`` and one ``rolloff``, of which every frame draws one."""
         return _kinds(self)
@@ -112,6 +132,48 @@ def _kinds(recipe: Recipe) -> tuple[Recipe, ...]:
 def several(value: float | tuple) -> tuple:
     """The values of a field that may hold one or several."""
     return value if isinstance(value, tuple) else (value,)
+
+
+def _check_recipe(recipe: Recipe) -> None:
+    for field in fields(Recipe):
+        value = getattr(recipe, field.name)
+        if field.type == "bool" and not isinstance(value, bool):
+            raise ConfigError(f"expected {field.name} to be True or False but found {value!r}")
+        for each in several(value) if field.name in _RANGES else ():
+            _check_number(field.name, each, *_RANGES[field.name], field.type.startswith("int"))
+    for name, share in _SHARES.items():
+        _check_number(name, getattr(recipe, name), 0, share * recipe.sample_rate)
+    for name in ("sps", "rolloff"):
+        values = several(getattr(recipe, name))
+        if not values or len(set(values)) != len(values):
+            raise ConfigError(f"expected one or more values of {name}, each once, but found {list(values)}")
+    _check_paths(recipe)
+    if not isinstance(recipe.impairments, tuple):
+        raise ConfigError(f"expected impairments as a tuple of names but found {recipe.impairments!r}")
+    for name in recipe.impairments:
+        if name not in IMPAIRMENTS:
+            known, nearest = ", ".join(IMPAIRMENTS), did_you_mean(str(name), IMPAIRMENTS)
+            raise ConfigError(f"expected impairments among {known} but found {name!r}{nearest}")
+
+
+def _check_paths(recipe: Recipe) -> None:
+    found = recipe.path_delays, recipe.path_gains
+    if not all(isinstance(each, tuple) for each in found) or len(found[0]) != len(found[1]) or not found[0]:
+        raise ConfigError(
+            f"expected path_delays and path_gains, one of each for a path, but found {found[0]}, {found[1]}"
+        )
+    for delay, gain in zip(*found, strict=True):
+        _check_number("path_delays", delay, 0, recipe.channel_taps - 1)
+        _check_number("path_gains", gain, 0, 100)
+    if not any(recipe.path_gains):
+        raise ConfigError(f"expected path_gains of which one is above 0 but found {recipe.path_gains}")
+
+
+def _check_number(name: str, value: Any, least: float, most: float, is_whole: bool = False) -> None:
+    is_number = isinstance(value, int if is_whole else (int, float)) and not isinstance(value, bool)
+    if not (is_number and least <= value <= most):
+        what = f"{name}, whole, of" if is_whole else f"{name} of"
+        raise ConfigError(f"expected {what} {least:.10g}..{most:.10g} but found {value!r}")
 
 
 RML2016 = Recipe()
@@ -153,33 +215,7 @@ def make_recipe(preset: str, **changes: Any) -> Recipe:
     for name in changes.keys() - known_fields:
         raise ConfigError(f"expected a field of Recipe but found {name!r}{did_you_mean(name, known_fields)}")
     changes = {name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()}
-    recipe = replace(PRESETS[preset], **changes)
-    _check_recipe(recipe)
-    return recipe
-
-
-def _check_recipe(recipe: Recipe) -> None:
-    for name in recipe.impairments:
-        if name not in IMPAIRMENTS:
-            known = ", ".join(IMPAIRMENTS)
-            raise ConfigError(f"expected impairments among {known} but found {name!r}{did_you_mean(name, IMPAIRMENTS)}")
-    if not 8 <= recipe.length <= 1 << 16:
-        raise ConfigError(f"expected a frame length of 8..65536 samples but found {recipe.length}")
-    for sps in several(recipe.sps):
-        if not (isinstance(sps, int) and 2 <= sps <= 64):
-            raise ConfigError(f"expected 2..64 samples per symbol, whole, but found {sps}")
-    for rolloff in several(recipe.rolloff):
-        if not 0 < rolloff <= 1:
-            raise ConfigError(f"expected a roll-off above 0 and up to 1 but found {rolloff}")
-    for name in ("sps", "rolloff"):
-        values = several(getattr(recipe, name))
-        if not values or len(set(values)) != len(values):
-            raise ConfigError(f"expected one or more values of {name}, each once, but found {list(values)}")
-    if not 0 <= recipe.channel_seed < 1 << 31:
-        raise ConfigError(f"expected a channel seed of 0..{(1 << 31) - 1} but found {recipe.channel_seed}")
-    if len(recipe.path_delays) != len(recipe.path_gains):
-        found = f"{len(recipe.path_delays)} and {len(recipe.path_gains)}"
-        raise ConfigError(f"expected as many path delays as path gains but found {found}")
+    return replace(PRESETS[preset], **changes)
 
 
 @dataclass(frozen=True)
@@ -214,10 +250,10 @@ def check_extent(extent: Extent, recipe: Recipe) -> None:
             raise ConfigError(f"expected at least one {named} but found none")
     if len(set(extent.snrs)) != len(extent.snrs):
         raise ConfigError(f"expected each SNR once but found {list(extent.snrs)}")
-    if min(extent.snrs) < LABEL_RANGE[0] or max(extent.snrs) > LABEL_RANGE[1]:
-        raise ConfigError(f"expected SNR labels of {LABEL_RANGE[0]}..{LABEL_RANGE[1]} dB but found {list(extent.snrs)}")
-    if extent.frames < 1 or extent.seed < 0:
-        raise ConfigError(f"expected frames >= 1 and seed >= 0 but found {extent.frames} and {extent.seed}")
+    for snr in extent.snrs:
+        _check_number("SNR labels in dB", snr, *LABEL_RANGE, is_whole=True)
+    _check_number("frames", extent.frames, 1, 1 << 31, is_whole=True)
+    _check_number("seed", extent.seed, 0, (1 << 63) - 1, is_whole=True)
     odd = [sps for sps in several(recipe.sps) if sps % 2]
     if "OQPSK" in seen and odd:
         raise ConfigError(f"expected an even number of samples per symbol for OQPSK's half symbol but found {odd[0]}")

@@ -8,7 +8,7 @@ from copy import copy
 
 import numpy as np
 
-from data_prep.amr.constellations import canonical
+from common.modulations import canonical
 
 # Labels are shifted by this: numpy's spawn keys are not negative.
 _LABEL_OFFSET = 1 << 15

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import logging
+from pathlib import Path
 from types import SimpleNamespace
 
 import h5py
@@ -11,19 +12,21 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS
+from ranks import on_two_ranks
 from torch import nn
 from torch.utils.data import Dataset
 from toys import set_iteration
 
-import common.classification
-import common.engine  # noqa: F401
-from common.cache import CachedTeacher
+import common.classification.model
+import common.engine
+from common.cache import CachedTeacher, _by_main_process, cached_teacher
 from common.classification.model import class_sample
 from common.config import prepare_run
 from common.distiller import Distiller
 from common.errors import CheckpointError, ConfigError, DataError
 from common.hooks import TeacherCheckHook
 from common.sample_batch import join_samples
+from common.teacher import FrozenTeacher
 
 
 @DATASETS.register_module(force=True)
@@ -296,3 +299,36 @@ def test_check_before_training_leaves_out_a_teacher_that_is_not_there(make, capl
     with caplog.at_level(logging.INFO, "test"):
         TeacherCheckHook().before_train(runner)
     assert "teacher 'teacher': its outputs for the training data are stored, and not checked" in caplog.text
+
+
+def refused_in_both(rank, folder):
+    """What each of two processes is told where the main one cannot write."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    Path(folder, "cache").write_text("")
+    settings = {"folder": Path(folder, "cache"), "dataset": Noise()}
+    teacher = FrozenTeacher(common.classification.model.Classifier(model), "teacher")
+    try:
+        cached_teacher(teacher, settings, ["network"], common.classification.model.TensorPreprocessor())
+    except DataError as error:
+        return str(error)
+
+
+def test_what_fails_in_the_main_process_is_told_in_the_others_too(tmp_path):
+    found = on_two_ranks(refused_in_both, tmp_path, str(tmp_path))
+    assert found[0] == found[1]
+    assert "write the teacher's outputs to" in found[0]
+
+
+def broken_in_both(rank):
+    def fail():
+        raise ZeroDivisionError(rank)
+
+    try:
+        _by_main_process(fail)
+    except (ZeroDivisionError, RuntimeError) as error:
+        return repr(error)
+
+
+def test_other_errors_of_the_main_process_are_told_by_name(tmp_path):
+    found = on_two_ranks(broken_in_both, tmp_path)
+    assert found == ["ZeroDivisionError(0)", "RuntimeError('the main process failed: ZeroDivisionError(0)')"]

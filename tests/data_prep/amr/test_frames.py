@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from data_prep.amr.frames import make_frames, signal_and_noise, window_start
+from data_prep.amr.channel import frozen_run
+from data_prep.amr.frames import frame_sps, frame_starts, make_frames, signal_and_noise, window_start
 from data_prep.amr.modulate import run_samples
 from data_prep.amr.recipe import MOD_SETS, make_recipe
 from data_prep.amr.streams import FrameStreams
@@ -225,3 +226,55 @@ def test_every_class_has_a_true_label_under_all_impairments():
     for mod in MOD_SETS["all"]:
         _, measured = make_frames(make_recipe("clean"), 0, mod, 10, range(30))
         assert measured.mean() == pytest.approx(10, abs=0.3), mod
+
+
+def half_spectrum(recipe, mod, frames):
+    """Power ``[F, L]`` of the signal without noise, and the size of each bin's frequency over the sample rate."""
+    signal, _ = signal_and_noise(recipe, 0, mod, 0, range(frames))
+    length = signal.shape[1]
+    return np.abs(np.fft.fft(signal * np.blackman(length))) ** 2, np.abs(np.fft.fftfreq(length))
+
+
+def test_symbol_rates_are_drawn_alike_and_are_those_of_the_signal():
+    recipe = make_recipe("wide", length=512, impairments=())
+    sps = frame_sps(recipe, 0, "QPSK", 0, range(300))
+    assert set(sps.tolist()) == {4, 8, 16}
+    assert np.bincount(sps)[[4, 8, 16]].min() > 70  # 100 +- 8 of each
+    power, frequency = half_spectrum(recipe, "QPSK", 300)
+    for rate in (4, 8, 16):
+        share = power[sps == rate].sum(axis=0)
+        # half of the largest bandwidth, (1 + 0.5) / sps, and the window's
+        assert share[frequency > 0.75 / rate + 3 / 512].sum() / share.sum() < 1e-4
+        assert share[frequency > 0.4 / rate].sum() / share.sum() > 0.1
+    np.testing.assert_array_equal(frame_sps(make_recipe("clean"), 0, "QPSK", 0, range(3)), [8, 8, 8])
+
+
+def test_rolloffs_are_drawn():
+    def beyond(rolloff):
+        power, frequency = half_spectrum(make_recipe("clean", length=512, rolloff=rolloff, impairments=()), "QPSK", 60)
+        return power[:, frequency > 0.6 / 8 + 3 / 512].sum(axis=1) / power.sum(axis=1)
+
+    narrow, wide, either = beyond(0.1), beyond(1.0), beyond((0.1, 1.0))
+    # nothing beyond 0.55 symbol rates with a roll-off of 0.1
+    assert narrow.max() < 1e-4 < wide.min()
+    assert 15 < np.sum(either > 1e-4) < 45
+
+
+def test_carrier_offset_and_phase_are_drawn():
+    recipe = make_recipe("wide", length=1024, impairments=("clock", "phase"), audio_rms=0.0, cfo_max=3000.0)
+    carrier, _ = signal_and_noise(recipe, 0, "AM-DSB", 0, range(400))
+    hertz = np.angle((carrier[:, 1:] * carrier[:, :-1].conj()).sum(axis=1)) * 200e3 / (2 * np.pi)
+    assert hertz.std() == pytest.approx(6000 / np.sqrt(12), rel=0.07)
+    assert 2900 < np.abs(hertz).max() < 3001
+    assert np.abs(np.exp(1j * np.angle(carrier[:, 0])).mean()) < 0.15
+
+
+@pytest.mark.parametrize("sps", [8, (4, 16)])
+def test_starts_are_where_the_noise_of_a_frozen_channel_was_cut_out(sps):
+    recipe = make_recipe("rml2016", impairments=("awgn",), sps=sps)
+    starts = frame_starts(recipe, 3, "BPSK", 2, range(30))
+    _, noise = signal_and_noise(recipe, 3, "BPSK", 2, range(30))
+    run = frozen_run(recipe, 160_000).noise  # a shorter run is the beginning of a longer one
+    for start, heard in zip(starts, noise, strict=True):
+        ratio = heard / run[start : start + 128]
+        np.testing.assert_allclose(ratio, ratio[0], rtol=1e-9)

@@ -58,6 +58,21 @@ def test_workers_and_company_change_nothing(tmp_path):
     np.testing.assert_array_equal(read(part)["GFSK", 10], read(one)["GFSK", 10][:5])
 
 
+@pytest.mark.parametrize(("snrs", "found"), [("-4:4:8", [-4, 4]), ("-4", [-4]), ("-8,-2,3", [-8, -2, 3])])
+def test_labels_below_zero_need_no_equals_sign(tmp_path, snrs, found):
+    path = tmp_path / "set.h5"
+    assert main([*SMALL, "--snrs", snrs, "--out", str(path)]) == 0
+    with h5py.File(path) as file:
+        assert np.unique(file["snr"]).tolist() == found
+
+
+def test_frozen_channel_is_warned_of(tmp_path, capsys):
+    arguments = ["--mods", "BPSK", "--snrs", "0", "--frames", "1", "--workers", "1", "--out", str(tmp_path / "set.h5")]
+    for options, is_warned in (["rml2016"], True), (["rml2016", "--no-frozen-channel"], False), (["clean"], False):
+        main(["--preset", *options, *arguments, "--force"])
+        assert ("one frozen channel and one noise sequence" in capsys.readouterr().out) is is_warned
+
+
 def test_switches_reach_the_recipe(tmp_path):
     path = tmp_path / "set.h5"
     arguments = ["--preset", "rml2016", "--mods", "AM-SSB", "--snrs=10", "--frames", "4", "--workers", "1"]
@@ -122,8 +137,8 @@ def test_existing_file_is_replaced_only_by_force(tmp_path, capsys):
         (["--out", "set.h5", "--mods", "bpsk"], "found 'bpsk'; did you mean 'BPSK'"),
         (["--out", "set.h5", "--mods", ","], "at least one modulation but found none"),
         (["--out", "set.h5", "--snrs=4:0:2"], "at least one SNR label but found none"),
-        (["--out", "set.h5", "--frames", "0"], "frames >= 1 and seed >= 0 but found 0"),
-        (["--out", "set.h5", "--sps", "8,1"], "2..64 samples per symbol, whole, but found 1"),
+        (["--out", "set.h5", "--frames", "0"], "frames, whole, of 1..2147483648 but found 0"),
+        (["--out", "set.h5", "--sps", "8,1"], "sps, whole, of 2..64 but found 1"),
         (["--out", "set.h5", "--workers", "0"], "workers >= 1 but found 0"),
         (["--out", "set.h5", "--impairments", "awgn,rain"], "found 'rain'"),
     ],

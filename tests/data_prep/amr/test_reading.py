@@ -3,10 +3,12 @@
 import os
 import pickle
 
+import h5py
 import numpy as np
 import pytest
 
 from common.errors import DataError
+from data_prep.amr.frames import frame_starts
 from data_prep.amr.generate import generate
 from data_prep.amr.reading import read_cells
 from data_prep.amr.recipe import Extent, make_recipe
@@ -38,10 +40,44 @@ def test_true_snr_of_a_pickle_comes_from_the_arrays_beside_it(tmp_path):
     content = {("QPSK", 0): np.zeros((3, 2, 8), np.float32), ("QPSK", 2): np.zeros((3, 2, 8), np.float32)}
     (tmp_path / "set.pkl").write_bytes(pickle.dumps(content, protocol=2))
     measured = np.arange(6.0).reshape(1, 2, 3)
-    np.savez(tmp_path / "measured.npz", modulations=["QPSK"], snr_label=[0, 2], snr_measured_db=measured)
+    told = {"modulations": ["QPSK"], "snr_label": [0, 2], "snr_measured_db": measured}
+    np.savez(tmp_path / "measured.npz", **told)
     cells = read_cells(tmp_path / "set.pkl", most=2)
     np.testing.assert_array_equal(cells["QPSK", 0].measured, [0, 1])
     np.testing.assert_array_equal(cells["QPSK", 2].measured, [3, 4])
+    assert cells["QPSK", 0].starts is None
+    np.savez(tmp_path / "measured.npz", **told, window_start=measured + 50)
+    np.testing.assert_array_equal(read_cells(tmp_path / "set.pkl", most=2)["QPSK", 2].starts, [53, 54])
+
+
+@pytest.mark.parametrize("left_out", ["modulations", "snr_label", "snr_measured_db"])
+def test_damaged_arrays_beside_a_pickle_are_named(tmp_path, left_out):
+    (tmp_path / "set.pkl").write_bytes(pickle.dumps({("QPSK", 0): np.zeros((3, 2, 8), np.float32)}, protocol=2))
+    told = {"modulations": ["QPSK"], "snr_label": [0], "snr_measured_db": np.zeros((1, 1, 3))}
+    del told[left_out]
+    np.savez(tmp_path / "measured.npz", **told)
+    with pytest.raises(DataError, match=r"SNRs by modulation, label and frame in .*measured\.npz but found"):
+        read_cells(tmp_path / "set.pkl")
+
+
+def test_starts_of_a_frozen_channel_follow_from_what_was_generated(tmp_path):
+    recipe = make_recipe("rml2016", length=16)
+    for name in ("set.h5", "set.pkl"):
+        generate(tmp_path / name, recipe, Extent(("QPSK", "BPSK"), (0, 2), 6, seed=4), workers=1)
+    convert_to_hdf5(tmp_path / "set.pkl", tmp_path / "converted.h5")
+    for name in ("set.h5", "converted.h5"):
+        found = read_cells(tmp_path / name, most=4)["BPSK", 2].starts
+        np.testing.assert_array_equal(found, frame_starts(recipe, 4, "BPSK", 2, range(4)))
+    generate(tmp_path / "clean.h5", make_recipe("clean"), Extent(("QPSK",), (0,), 2), workers=1)
+    assert read_cells(tmp_path / "clean.h5")["QPSK", 0].starts is None
+
+
+@pytest.mark.parametrize(("name", "value"), [("generator_version", 99), ("recipe", '{"preset": "other"}')])
+def test_starts_of_another_generator_are_not_guessed(tmp_path, name, value):
+    generate(tmp_path / "set.h5", make_recipe("rml2016", length=16), Extent(("QPSK",), (0,), 2), workers=1)
+    with h5py.File(tmp_path / "set.h5", "a") as file:
+        file.attrs[name] = value
+    assert read_cells(tmp_path / "set.h5")["QPSK", 0].starts is None
 
 
 def test_file_that_is_no_set_is_refused(tmp_path):
