@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -11,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.optim import build_optim_wrapper
@@ -19,11 +17,8 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from common.errors import ConfigError
-from common.losses import KDLoss
 from common.report import Table
-from common.teacher import FrozenTeacher
 from common.terms import STUDENT, DistillationTerms, check_finite
-from common.wrap import distill
 
 STUDENT_STEP = "student step"
 TEACHER_FORWARD = "teacher forward"
@@ -161,6 +156,12 @@ def over_floor(seconds: Mapping[str, Sequence[float]], name: str) -> list[float]
     """Per round: seconds of phase ``name`` over (plain student step + teacher forward) of the same round."""
     rounds = zip(seconds[name], seconds[STUDENT_STEP], seconds[TEACHER_FORWARD], strict=True)
     return [phase / (student + teacher) for phase, student, teacher in rounds]
+
+
+def over_plain(result: Mapping[str, Any], name: str) -> Spread:
+    """How many times as long phase ``name`` of what `measure` gives takes as a plain step of the same round."""
+    rounds = (result["phases"][phase]["seconds"]["rounds"] for phase in (name, STUDENT_STEP))
+    return Spread.of([one / plain for one, plain in zip(*rounds, strict=True)])
 
 
 def peak_bytes(run: Callable[[], object], device: str = "cpu") -> int:
@@ -325,90 +326,3 @@ def _tensors(value: Any) -> list[Tensor]:
         return [value]
     each = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     return [tensor for one in each for tensor in _tensors(one)]
-
-
-def classifier(options: Options, mini: bool = False, temperature: float = 4.0) -> Comparison:
-    """ResNet-18 from ResNet-50 with `common.wrap.distill` and `KDLoss`, ImageNet's 1000 classes, random weights.
-
-    Beside it stand the same step written by hand and, where timm has it, timm's distillation task. The learning
-    rate is 0, so that every round computes the same.
-
-    Args:
-        mini: another ResNet-18 as the teacher, for a quick look.
-    """
-    from torchvision.models import resnet18, resnet50
-
-    torch.manual_seed(0)
-    plain = options.place(resnet18())
-    teacher = FrozenTeacher(options.place(resnet18() if mini else resnet50()))
-    used = teacher
-    if options.dtype is not None:
-        used = FrozenTeacher(copy.deepcopy(teacher.model), dtype=options.dtype)
-    images = torch.randn(options.batch, 3, *options.size, device=options.device)
-    if options.channels_last:
-        images = images.contiguous(memory_format=torch.channels_last)
-    labels = torch.randint(1000, (options.batch,), device=options.device)
-    students = {name: copy.deepcopy(plain) for name in ("distill", "by hand", "timm")}
-    if options.compile:
-        for module in (plain, *students.values(), teacher.model, *([used.model] if used is not teacher else [])):
-            module.compile()
-
-    def stepping(student: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], object]:
-        optimizer = torch.optim.SGD(student.parameters(), lr=0.0, momentum=0.9, weight_decay=1e-4)
-        return training_step(loss, optimizer, options)
-
-    def forward_teacher() -> None:
-        with options.autocast():
-            teacher(images)
-
-    wrapped = distill(students["distill"], used, losses={"output": KDLoss(temperature)})
-
-    def distilled_loss() -> Tensor:
-        output, losses = wrapped(images)
-        return F.cross_entropy(output, labels) + sum(losses.values())
-
-    def loss_by_hand() -> Tensor:
-        output = students["by hand"](images)
-        with torch.no_grad():
-            answer = used.model(images if options.dtype is None else images.to(options.dtype)).float()
-        log_q = F.log_softmax(output.float() / temperature, dim=1)
-        log_p = F.log_softmax(answer / temperature, dim=1)
-        kd = F.kl_div(log_q, log_p, reduction="batchmean", log_target=True) * temperature**2
-        return F.cross_entropy(output, labels) + kd
-
-    steps = {"kd": stepping(wrapped, distilled_loss), "by hand": stepping(students["by hand"], loss_by_hand)}
-    peer = _timm_task(students["timm"], teacher.model, temperature) if used is teacher else None
-    if peer is not None:
-        peer = options.place(peer)
-        steps["timm"] = stepping(students["timm"], lambda: peer(images, labels)["loss"])
-    return Comparison(
-        phases={
-            STUDENT_STEP: stepping(plain, lambda: F.cross_entropy(plain(images), labels)),
-            TEACHER_FORWARD: forward_teacher,
-            **{STEP.format(name): step for name, step in steps.items()},
-            LOSS.format("kd"): loss_alone(wrapped.terms, steps["kd"], options),
-        },
-        steps=[STEP.format(name) for name in steps],
-        facts={"student": "torchvision resnet18", "teacher": f"torchvision {'resnet18' if mini else 'resnet50'}"},
-    )
-
-
-def _timm_task(student: nn.Module, teacher: nn.Module, temperature: float) -> nn.Module | None:
-    """timm's distillation task on these networks; None where the installed timm has none."""
-    try:
-        from timm.task import LogitDistillationTask
-    except ImportError:
-        return None
-    # What timm reads of its own networks: images are normalised alike for both, as they are here.
-    student.pretrained_cfg = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
-    student.num_classes, student.in_chans = 1000, 3
-    task = LogitDistillationTask(
-        student,
-        teacher,
-        criterion=nn.CrossEntropyLoss(),
-        distill_loss_weight=1.0,
-        temperature=temperature,
-        device=next(student.parameters()).device,
-        verbose=False,
-    )
-    return task.train()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -81,12 +81,28 @@ def read_config(path: str | Path, options: Mapping[str, Any] | None = None) -> C
         first = key.split(".")[0]
         known = RUNNER_KEYS | set(cfg.keys())
         if first not in known:
-            raise ConfigError(f"--cfg-options {key}: no config key {first!r}{did_you_mean(first, known)}")
+            meant = did_you_mean(first, known) or _did_you_mean_nested(key, cfg)
+            raise ConfigError(f"--cfg-options {key}: no config key {first!r}{meant}")
     try:
         cfg.merge_from_dict(dict(options or {}))
     except (KeyError, TypeError, IndexError, AttributeError, AssertionError) as error:
         raise ConfigError(f"--cfg-options {' '.join(options)} does not fit {path}: {error}") from error
     return cfg
+
+
+def _did_you_mean_nested(key: str, cfg: Config) -> str:
+    """For ``max_iters``, which stands in another key: ``"; did you mean 'train_cfg.max_iters'?"``."""
+    last = key.split(".")[-1]
+    paths = [path for path in _paths(cfg) if path.split(".")[-1] == last]
+    paths = paths or [path for path in _paths(cfg) if get_close_matches(last, [path.split(".")[-1]], cutoff=0.85)]
+    return f"; did you mean {' or '.join(map(repr, paths[:3]))}?" if paths else ""
+
+
+def _paths(cfg: Any, prefix: str = "") -> Iterator[str]:
+    for key, value in cfg.items() if isinstance(cfg, (Config, Mapping)) else ():
+        if not str(key).startswith("_"):
+            yield f"{prefix}{key}"
+            yield from _paths(value, f"{prefix}{key}.")
 
 
 def check_keys(cfg: Config, strict: bool) -> None:

@@ -117,7 +117,8 @@ class Distiller(BaseModel):
     def _build_adapters(self, example: dict | None, models: Mapping[str, nn.Module]) -> None:
         batch = {"inputs": torch.zeros(2, 3, 64, 64), "data_samples": None}
         if example is not None:
-            batch = EXAMPLES.build({**example, "model": self.student})
+            # The engine would first look in its own packages, and warn that they have no such registry.
+            batch = EXAMPLES.build({**example, "_scope_": EXAMPLES.scope, "model": self.student})
         with in_eval_mode(self.student), in_eval_mode(self.peers), torch.no_grad():
             _, values = self._run(batch["inputs"], batch["data_samples"], step=None)
         if batch["data_samples"] is None:

@@ -33,7 +33,7 @@ EXTENSION = "mmcv._ext"
 def install() -> str:
     """Make ``mmcv.ops``, and with it mmdet's models, work; to be called before mmdet or mmseg is imported.
 
-    Says on stderr, once per process, when torchvision stands in and why, and when it comes too late for mmdet.
+    Says on stderr, once per process, why operators that are there do not load, and when it comes too late for mmdet.
 
     Returns:
         ``"compiled"`` where mmcv's own operators work, else ``"torchvision"``.
@@ -43,9 +43,9 @@ def install() -> str:
         try:
             present = importlib.import_module(EXTENSION)
         except ImportError as error:  # absent, or built for another torch
-            absent = isinstance(error, ModuleNotFoundError)
-            reason = "no compiled operators" if absent else f"compiled operators that do not load ({error})"
-            print(f"mmcv has {reason}: torchvision's are used instead", file=sys.stderr)
+            if not isinstance(error, ModuleNotFoundError):
+                reason = f"mmcv has compiled operators that do not load ({error})"
+                print(f"{reason}: torchvision's are used instead", file=sys.stderr)
             if any(name.startswith("mmdet.") for name in sys.modules):
                 print(
                     "mmcv's operators come too late for mmdet, which is imported already: its detectors can't "

@@ -16,9 +16,10 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from common.atomic import atomic_write
-from common.errors import CheckpointError, DataError
+from common.errors import CheckpointError, ConfigError, DataError
 from common.export import ExportError
 
+INT8_SUFFIX = ".int8.onnx"
 # What has weights. All else stays in floating point, such as what brings inputs of any range to one.
 QUANTISED = ("Conv", "Gemm", "MatMul")
 
@@ -57,6 +58,41 @@ def read_metadata(path: str | Path) -> dict[str, str]:
     except Exception as error:  # protobuf's own types
         raise CheckpointError(f"expected an ONNX file but {path} cannot be read: {error}; export it again") from error
     return {entry.key: entry.value for entry in model.metadata_props}
+
+
+def check_export(
+    checkpoint: str | Path,
+    out: str | Path,
+    onnx_file: str | Path | None,
+    int8: bool,
+    calibration_frames: int,
+    part: str,
+    frame: str = "frame",
+) -> None:
+    """Refuse options of an export that do not fit each other, before anything is read.
+
+    Args:
+        checkpoint: the trained weights.
+        out: the plain checkpoint to write.
+        onnx_file: the ONNX file to write, or None.
+        int8: whether one in 8-bit integers is asked for.
+        calibration_frames: how many inputs give the integers' ranges.
+        part: of the data on which both are compared.
+        frame: what an input is called.
+
+    Raises:
+        ConfigError: naming the first that does not fit.
+    """
+    if Path(out).resolve() == Path(checkpoint).resolve():
+        raise ConfigError(f"expected a new file such as student.pth but found {out}, the checkpoint itself")
+    if onnx_file is not None and Path(onnx_file).suffix != ".onnx":
+        raise ConfigError(f"expected an ONNX file named *.onnx but found {onnx_file}")
+    if int8 and onnx_file is None:
+        raise ConfigError("expected --onnx FILE, beside which the one in integers is written, but found --int8 alone")
+    if calibration_frames < 1:
+        raise ConfigError(f"expected at least one {frame} to calibrate with but found {calibration_frames}")
+    if part not in ("val", "test"):
+        raise ConfigError(f"expected part 'val' or 'test' but found {part!r}")
 
 
 class _Batches(CalibrationDataReader):

@@ -32,6 +32,7 @@ Cell = str | int | float | None
 Item = TypeVar("Item")
 
 UNKNOWN = "-"
+_ANY_WIDTH = 10_000
 
 # Okabe and Ito, Color Universal Design, 2008, without its yellow, which is too pale for a line on white.
 LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
@@ -115,7 +116,7 @@ class Table:
         return f"{cell:.{self.digits}f}" if isinstance(cell, float) else str(cell)
 
     def print(self, console: Console | None = None) -> None:
-        """Show the table in the terminal."""
+        """Show the table in the terminal; into a file or a pipe it goes as wide as it is."""
         console = console or Console()
         table = RichTable(title=escape(self.title), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1))
         cells = [[self.text(cell) for cell in row] for row in self.rows]
@@ -124,6 +125,9 @@ class Table:
             table.add_column(escape(column), justify="right" if index else "left", min_width=width, overflow="fold")
         for row in cells:
             table.add_row(*map(escape, row))
+        if not console.is_terminal:  # a file or a pipe has no edge to wrap at
+            Console(file=console.file, width=_ANY_WIDTH).print(table, crop=False)
+            return
         # Numbers are never broken: a table wider than the terminal runs over its edge instead.
         needed = console.measure(table).minimum
         console.print(table, width=max(needed, console.width), crop=False, no_wrap=needed > console.width)
@@ -173,6 +177,25 @@ def verdict(gain: float, spreads: Sequence[float]) -> str:
     if abs(gain) <= max(spreads):
         return "no gain"
     return "gain" if gain > 0 else "loss"
+
+
+def gain_cell(
+    values: Sequence[float], reference: Sequence[float], less_is_better: bool = False, share: bool = False
+) -> str | None:
+    """A difference of means over seeds and `verdict` on it, ``"+1.20 (gain)"``; None where a side has no values.
+
+    Args:
+        values: of the seeds of one network.
+        reference: of those of the network that it is compared with.
+        less_is_better: whether a smaller mean is the gain.
+        share: also tell the difference as a share of the reference's mean: ``"-0.50, -10.0 % (gain)"``.
+    """
+    if not len(values) or not len(reference):
+        return None
+    change, before = float(np.mean(values) - np.mean(reference)), float(np.mean(reference))
+    spreads = [float(np.std(each, ddof=1)) if len(each) > 1 else math.nan for each in (values, reference)]
+    part = f", {100 * change / before:+.1f} %" if share and before else ""
+    return f"{change:+.2f}{part} ({verdict(-change if less_is_better else change, spreads)})"
 
 
 def mean_and_spread(values: Sequence[float]) -> str:

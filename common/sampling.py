@@ -39,7 +39,9 @@ def seeded(*entropy: int) -> Iterator[None]:
 class SeededSampler(InfiniteSampler):
     """The engine's infinite sampler, yielding ``(index, seed, position)`` for `SeededDataset`.
 
-    The position counts samples over all processes from the start of training.
+    The position counts samples over all processes from the start of training. A data set whose samples should not all
+    be seen equally often has an attribute ``weights``, a number for each: they are then drawn in proportion to it, with
+    replacement.
 
     Raises:
         DataError: if there are no samples.
@@ -48,7 +50,16 @@ class SeededSampler(InfiniteSampler):
     def __init__(self, dataset: Sized, shuffle: bool = True, seed: int | None = None):
         if len(dataset) == 0:
             raise DataError("expected training samples but found an empty data set; check data_root and its folders")
+        weights = getattr(dataset, "weights", None)
+        self.weights = None if weights is None else torch.as_tensor(weights, dtype=torch.float64)
         super().__init__(dataset, shuffle, seed)
+
+    def _infinite_indices(self) -> Iterator[int]:
+        if self.weights is None or not self.shuffle:
+            yield from super()._infinite_indices()
+        generator = torch.Generator().manual_seed(self.seed)
+        while True:
+            yield from torch.multinomial(self.weights, self.size, replacement=True, generator=generator).tolist()
 
     def _indices_of_rank(self) -> Iterator[tuple[int, int, int]]:
         for position, index in enumerate(self._infinite_indices()):
@@ -72,6 +83,11 @@ class SeededDataset:
     def metainfo(self) -> dict:
         """The wrapped dataset's classes and palette."""
         return self.dataset.metainfo
+
+    @property
+    def weights(self) -> Sequence[float] | None:
+        """How often the wrapped dataset wants its samples drawn; see `SeededSampler`."""
+        return getattr(self.dataset, "weights", None)
 
     def full_init(self) -> None:
         """Initialise the wrapped dataset."""

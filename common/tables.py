@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from common.config import read_config
 from common.errors import ConfigError, did_you_mean
 from common.provenance import PROJECT_ROOT
-from common.report import Table, mean_and_spread, verdict
+from common.report import Table, gain_cell, mean_and_spread
 
 ROW_KEYS = ("name", "config", "seeds", "teachers", "paper", "note")
 TABLE_KEYS = (
@@ -182,12 +179,8 @@ def _gains(table: ComparisonTable, measured: Mapping[str, Sequence[Mapping[str, 
             continue
         cells = [row.name]
         for metric in table.metrics:
-            ours = np.array([r["scores"][metric] for r in measured[row.name]])
-            reference = np.array([r["scores"][metric] for r in base])
-            gain = float(ours.mean() - reference.mean())
-            spreads = [float(v.std(ddof=1)) if len(v) > 1 else math.nan for v in (ours, reference)]
-            better = -gain if metric in table.lower_is_better else gain
-            cells.append(f"{gain:+.2f} ({verdict(better, spreads)})")
+            ours, reference = ([r["scores"][metric] for r in each] for each in (measured[row.name], base))
+            cells.append(gain_cell(ours, reference, metric in table.lower_is_better))
         rows.append(cells)
     return rows
 

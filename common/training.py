@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -27,10 +26,12 @@ from torch import nn
 from common.atomic import remove_unfinished
 from common.checkpoint import load_strictly, read_checkpoint
 from common.distiller import Distiller
+from common.engine_log import concise
 from common.errors import CheckpointError, ConfigError, did_you_mean
 from common.hooks import ProgressHook
 from common.teacher_config import teacher_model_config, without_pretrained
 from common.terms import TABLE_COLUMNS
+from common.unknown_keys import explain
 
 # What constructors raise at keys, types and values that they do not know, and networks at inputs that they do not take.
 _CONFIG_ERRORS = (
@@ -97,15 +98,22 @@ def newest_checkpoint(work_dir: str | Path) -> Path | None:
 
 
 class ConciseRunner(Runner):
-    """The engine's runner, which keeps its pages of environment, config and hooks to the log file."""
+    """The engine's runner, which keeps its pages of environment, config and hooks to the log file.
+
+    Raises:
+        ConfigError: for schedules that cannot be built, which the engine leaves to the start of training.
+    """
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
-        """A logger whose terminal output is single lines."""
+        """A logger whose terminal output is concise; see `common.engine_log`."""
         logger = super().build_logger(*args, **kwargs)
-        for handler in logger.handlers:
-            if type(handler) is logging.StreamHandler:
-                handler.addFilter(lambda record: record.getMessage().count("\n") < 3)
+        concise(logger)
         return logger
+
+    def build_param_scheduler(self, *args: Any, **kwargs: Any) -> Any:
+        """The engine's schedules."""
+        with config_errors("param_scheduler", self.cfg):
+            return super().build_param_scheduler(*args, **kwargs)
 
 
 @contextmanager
@@ -123,7 +131,7 @@ def config_errors(what: str, cfg: Config) -> Iterator[None]:
     except URLError as error:
         raise _not_fetched(cfg, error) from error
     except _CONFIG_ERRORS as error:
-        raise ConfigError(f"{what} of {cfg.filename} cannot be built: {' '.join(str(error).split())}") from error
+        raise ConfigError(f"{what} of {cfg.filename} cannot be built: {explain(error)}") from error
 
 
 def build_runner(cfg: Config) -> Runner:

@@ -1,8 +1,9 @@
-"""Time and memory of a distillation step against its floor: a plain student step and the teacher's forward pass.
+"""Time and memory of a distillation step against its floor: a plain student step and the teachers' forward passes.
 
-``amr`` measures steps with the teacher's class scores stored as well, and holds each step against a plain one.
+``amr`` and ``landmarks`` also measure steps with what teachers say stored, and hold each step against a plain one.
 
-``losses`` measures each loss of `common.losses` by itself instead, beside other implementations of it.
+``losses`` measures each loss of `common.losses` by itself instead, beside other implementations of it; ``stream`` what
+hearing an IQ recording costs beside the network alone.
 
 All phases are timed in turn within each round, and the ratio to the floor, or to the other implementation, is taken
 within the round; medians and quartiles are over rounds.
@@ -12,6 +13,8 @@ Examples:
     python tools/benchmark.py seg --methods kd cwd bpkd --threads 1
     python tools/benchmark.py seg --paper --rounds 7 --json seg_512.json
     python tools/benchmark.py amr --methods skd --threads 1 --clock cpu
+    python tools/benchmark.py landmarks --threads 1 --clock cpu
+    python tools/benchmark.py stream student.onnx student.int8.onnx --threads 1 --clock cpu
     python tools/benchmark.py losses --losses kd_loss cwd_loss --rounds 7 --threads 1 --clock cpu
 """
 
@@ -22,41 +25,55 @@ import os
 import sys
 from pathlib import Path
 
-from common.errors import ConfigError, exit_on_user_error
+os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # before torch: it reports that it finds no GPU, as an error
 
-TASKS = ("amr", "classifier", "losses", "seg")
+import torch
+
+from common import benchmark, loss_benchmark
+from common.benchmark import Comparison
+from common.command_line import image_size
+from common.engine_log import concise
+from common.errors import ConfigError, exit_on_user_error
+from common.provenance import provenance
+from common.report import track, write_json
+
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
-NETWORKS = ("amr", "classifier", "seg")
+NETWORKS = ("amr", "classifier", "landmarks", "seg")
+TASKS = tuple(sorted((*NETWORKS, "losses", "stream")))
 # What an option is for, where that is not every task.
 OPTIONS = {
     "losses": ("losses",),
+    "onnx": ("stream",),
+    **dict.fromkeys(("samples", "longer"), ("stream",)),
+    "config": ("landmarks",),
     "mini": ("classifier", "losses"),
-    "paper": ("seg",),
+    "paper": ("landmarks", "seg"),
+    "methods": ("amr", "classifier", "seg"),
     **dict.fromkeys(("student_config", "teacher_config"), ("amr", "seg")),
-    **dict.fromkeys(
-        ("methods", "size", "batch", "warmup", "amp", "teacher_dtype", "compile", "channels_last"), NETWORKS
-    ),
+    "warmup": (*NETWORKS, "stream"),
+    **dict.fromkeys(("size", "batch", "amp", "teacher_dtype", "compile", "channels_last"), NETWORKS),
 }
-
-
-def image_size(text: str) -> tuple[int, int]:
-    """``'512x1024'`` as height and width."""
-    sides = text.lower().split("x")
-    if len(sides) != 2 or not all(side.isdigit() and int(side) > 0 for side in sides):
-        raise argparse.ArgumentTypeError(f"expected HEIGHTxWIDTH, such as 512x1024, but found {text!r}")
-    return int(sides[0]), int(sides[1])
+# Size and batch: of each task, and of those that have a paper's with --paper.
+SHAPES = {"amr": ((2, 128), 400), "classifier": ((224, 224), 8), "landmarks": ((64, 64), 64), "seg": ((128, 128), 8)}
+PAPER_SHAPES = {"landmarks": ((224, 224), 70), "seg": ((512, 512), 2)}
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", nargs="?", choices=TASKS, default="seg", help="(%(default)s)")
+    parser.add_argument("onnx", nargs="*", metavar="NETWORK.onnx", help="stream: networks (the one of the suite)")
     parser.add_argument("--losses", nargs="+", metavar="LOSS", help="losses: names in common.losses (all)")
     parser.add_argument("--methods", nargs="+", metavar="METHOD", help="seg: kd, cwd, bpkd; amr: skd, dkd, … (all)")
     parser.add_argument(
-        "--size", type=image_size, metavar="HxW", help="of images (128x128; classifier 224x224; amr 2x128)"
+        "--size",
+        type=image_size,
+        metavar="HxW",
+        help="of images (seg 128x128, classifier 224x224, landmarks 64x64; amr 2x128)",
     )
-    parser.add_argument("--batch", type=int, help="images per step (8; with --paper 2; amr 400)")
+    parser.add_argument("--batch", type=int, help="images per step (8; landmarks 64; amr 400)")
+    parser.add_argument("--samples", type=float, help="stream: of the recording (5e6)")
+    parser.add_argument("--longer", type=float, help="stream: of one of which only the memory is measured, such as 5e8")
     parser.add_argument("--rounds", type=int, default=20, help="timed rounds (%(default)s)")
     parser.add_argument("--warmup", type=int, help="rounds before them (2)")
     parser.add_argument("--threads", type=int, help="of torch on the CPU (as many as torch takes)")
@@ -65,7 +82,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--mini", action="store_true", help="classifier: resnet18 as teacher, 64x64; losses: small shapes"
     )
-    parser.add_argument("--paper", action="store_true", help="seg: the Cityscapes pair at 512x512, batch 2")
+    parser.add_argument(
+        "--paper",
+        action="store_true",
+        help="seg: the Cityscapes pair at 512x512, batch 2; landmarks: KD-Loss's networks at 224x224, batch 70",
+    )
+    parser.add_argument("--config", metavar="FILE", help="landmarks: a config that distils (kd_faces68_small)")
     parser.add_argument("--student-config", metavar="FILE", help="seg, amr: the student's config")
     parser.add_argument("--teacher-config", metavar="FILE", help="seg, amr: the teacher's config")
     parser.add_argument("--amp", action="store_true", help="mixed precision (cuda)")
@@ -80,49 +102,28 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Run the command."""
     args = parse_args(argv)
-    os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # it reports that it finds no GPU, as an error
-    import torch
-
-    from common import benchmark
-    from common.provenance import provenance
-    from common.report import track, write_json
-
+    concise()
     if args.threads:
         torch.set_num_threads(args.threads)
     _check_options(args)
     if args.task == "losses":
         _losses(args)
         return
+    if args.task == "stream":
+        _stream(args)
+        return
+    size, batch = _shape(args)
     options = benchmark.Options(
-        size=args.size or _default_size(args),
-        batch=_default_batch(args) if args.batch is None else args.batch,
+        size=size,
+        batch=batch,
         device=args.device,
         amp=args.amp,
         teacher_dtype=args.teacher_dtype,
         compile=args.compile,
         channels_last=args.channels_last,
     )
-    if args.task == "classifier":
-        if args.methods not in (None, ["kd"]):
-            raise ConfigError(f"expected method kd for the classifier but found {', '.join(args.methods)}; use seg")
-        comparison = benchmark.classifier(options, args.mini)
-    elif args.task == "amr":
-        from tasks.amr.benchmark import over_plain, signals
-        from tasks.amr.methods import METHODS
-
-        student = args.student_config or str(CONFIGS / "amr/kdcnn_generated.py")
-        teacher = args.teacher_config or str(CONFIGS / "amr/clst_s_generated.py")
-        comparison = signals(options, student, teacher, args.methods or list(METHODS))
-    else:
-        from tasks.seg.benchmark import segmentation
-        from tasks.seg.methods import METHODS
-
-        pair = "deeplab" if args.paper else "deeplab_mini"
-        student = args.student_config or str(CONFIGS / f"seg/student_{pair}.py")
-        teacher = args.teacher_config or str(CONFIGS / f"seg/teacher_{pair}.py")
-        comparison = segmentation(options, student, teacher, args.methods or list(METHODS))
     result = benchmark.measure(
-        comparison,
+        _comparison(args, options),
         options,
         args.rounds,
         2 if args.warmup is None else args.warmup,
@@ -130,17 +131,54 @@ def main(argv: list[str] | None = None) -> None:
         lambda rounds: track(rounds, "benchmark", "rounds"),
     )
     benchmark.result_table(result, args.task).print()
-    for name in result["steps"] if args.task == "amr" else ():
-        ratio = over_plain(result, name)
+    for name in result["steps"] if args.task in ("amr", "landmarks") else ():
+        ratio = benchmark.over_plain(result, name)
         print(f"{name}: {ratio.median:.3f} of a plain step ({ratio.lower:.3f}-{ratio.upper:.3f})")
     print("floor: student step + teacher forward of the same round; peak: tensors beyond those alive before the phase")
     if args.json:
         write_json(args.json, {**result, "provenance": provenance()})
 
 
+def _comparison(args: argparse.Namespace, options: benchmark.Options) -> Comparison:
+    """What the task has to time."""
+    if args.task == "classifier":
+        from common.classification.benchmark import classifier
+
+        if args.methods not in (None, ["kd"]):
+            raise ConfigError(f"expected method kd for the classifier but found {', '.join(args.methods)}; use seg")
+        return classifier(options, args.mini)
+    if args.task == "landmarks":
+        from tasks.landmarks.benchmark import landmarks
+
+        config = args.config or CONFIGS / f"landmarks/kd_{'w300' if args.paper else 'faces68_small'}.py"
+        return landmarks(options, str(config))
+    if args.task == "amr":
+        from tasks.amr.benchmark import signals as compare
+        from tasks.amr.methods import METHODS
+
+        pair = "amr/kdcnn_generated.py", "amr/clst_s_generated.py"
+    else:
+        from tasks.seg.benchmark import segmentation as compare
+        from tasks.seg.methods import METHODS
+
+        pair = tuple(f"seg/{role}_deeplab{'' if args.paper else '_mini'}.py" for role in ("student", "teacher"))
+    student, teacher = (
+        given or str(CONFIGS / own) for given, own in zip((args.student_config, args.teacher_config), pair, strict=True)
+    )
+    return compare(options, student, teacher, args.methods or list(METHODS))
+
+
+def _shape(args: argparse.Namespace) -> tuple[tuple[int, int], int]:
+    """Size and batch, as given or else the task's own."""
+    size, batch = (PAPER_SHAPES if args.paper else SHAPES)[args.task]
+    if args.mini:
+        size = 64, 64
+    return args.size or size, batch if args.batch is None else args.batch
+
+
 def _check_options(args: argparse.Namespace) -> None:
     for option, tasks in OPTIONS.items():
-        if getattr(args, option) not in (None, False) and args.task not in tasks:
+        if getattr(args, option) not in (None, False, []) and args.task not in tasks:
             name = option.replace("_", "-")
             raise ConfigError(f"--{name} is for {_listed(tasks)} but found {args.task}; leave it out")
 
@@ -151,10 +189,6 @@ def _listed(names: tuple[str, ...]) -> str:
 
 
 def _losses(args: argparse.Namespace) -> None:
-    from common import loss_benchmark
-    from common.provenance import provenance
-    from common.report import track, write_json
-
     options = loss_benchmark.Options(rounds=args.rounds, clock=args.clock, device=args.device, mini=args.mini)
     cases = loss_benchmark.chosen(args.losses)
     result = loss_benchmark.measure_losses(cases, options, lambda each: track(each, "benchmark", "losses"))
@@ -168,18 +202,24 @@ def _losses(args: argparse.Namespace) -> None:
         write_json(args.json, {**result, "provenance": provenance()})
 
 
-def _default_batch(args: argparse.Namespace) -> int:
-    if args.task == "amr":
-        return 400
-    return 2 if args.paper else 8
+def _stream(args: argparse.Namespace) -> None:
+    from tasks.amr.predict import DEFAULT_NETWORK
+    from tasks.amr.stream_benchmark import stream_tables, streaming
 
-
-def _default_size(args: argparse.Namespace) -> tuple[int, int]:
-    if args.task == "amr":
-        return 2, 128
-    if args.task == "classifier":
-        return (64, 64) if args.mini else (224, 224)
-    return (512, 512) if args.paper else (128, 128)
+    result = streaming(
+        args.onnx or [str(DEFAULT_NETWORK)],
+        int(args.samples or 5e6),
+        args.rounds,
+        2 if args.warmup is None else args.warmup,
+        args.clock,
+        args.threads or 1,
+        int(args.longer or 0),
+        lambda rounds: track(rounds, "benchmark", "rounds"),
+    )
+    for table in stream_tables(result):
+        table.print()
+    if args.json:
+        write_json(args.json, {**result, "provenance": provenance()})
 
 
 if __name__ == "__main__":

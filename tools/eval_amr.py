@@ -21,10 +21,11 @@ from pathlib import Path
 
 import torch
 
+from common.command_line import choose_device, read_baseline, read_sources
 from common.config import ReadOptions
 from common.errors import ConfigError, exit_on_user_error
 from common.provenance import portable_path, provenance
-from tasks.amr.evaluation import PARTS, Settings, Source, evaluate
+from tasks.amr.evaluation import PARTS, Settings, evaluate
 from tasks.amr.onnx_evaluation import (
     class_accuracy_table,
     notes_on,
@@ -33,10 +34,10 @@ from tasks.amr.onnx_evaluation import (
     write_onnx_evaluation,
 )
 from tasks.amr.report import (
-    RANGES,
     SnrRange,
     calibration_table,
     cost_table,
+    default_ranges,
     gains_table,
     summary_table,
     write_evaluation,
@@ -78,7 +79,9 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--data-root", help="the data folder, in place of the configs'")
     parser.add_argument("--data", metavar="FILE", help="evaluate on the frames of this file, in place of the configs'")
     parser.add_argument(
-        "--ranges", type=snr_ranges, default=RANGES, help="of confusion matrices, in dB (--ranges=:-12,-10:-2,0:8,10:)"
+        "--ranges",
+        type=snr_ranges,
+        help="of confusion matrices, in dB, as --ranges=:-12,-10:-2,0:8,10: (default: these, or as the labels fall)",
     )
     parser.add_argument("--rounds", type=int, default=50, help="timed forward passes; 0 leaves them out (%(default)s)")
     parser.add_argument("--threads", type=int, help="of torch on the CPU (as many as torch takes)")
@@ -92,7 +95,10 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
     if args.onnx:
         _check_onnx_options(parser, args)
     else:
-        _name_sources(parser, args)
+        args.sources = read_sources(parser, args.files, args.names)
+        args.baseline = read_baseline(parser, args.baseline, args.sources)
+        if args.leave_out:
+            parser.error("expected --leave-out with --onnx but found it without")
     return args
 
 
@@ -108,30 +114,14 @@ def _check_onnx_options(parser: argparse.ArgumentParser, args: argparse.Namespac
         parser.error(f"expected files of different names with --onnx but found {' '.join(args.onnx)}")
 
 
-def _name_sources(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    if len(args.files) % 2 or not args.files:
-        parser.error(f"expected pairs of CONFIG CHECKPOINT but found {len(args.files)} files")
-    if args.leave_out:
-        parser.error("expected --leave-out with --onnx but found it without")
-    pairs = list(zip(args.files[::2], args.files[1::2], strict=True))
-    names = args.names or [Path(checkpoint).parent.name or Path(checkpoint).stem for _, checkpoint in pairs]
-    if args.names is None and len(set(names)) < len(names):
-        names = [f"{place} {name}" for place, name in enumerate(names, start=1)]
-    if len(names) != len(pairs):
-        parser.error(f"expected {len(pairs)} --names, one for each pair, but found {len(names)}")
-    args.baseline = args.baseline or names[0]
-    if args.baseline not in names:
-        parser.error(f"expected --baseline among {', '.join(dict.fromkeys(names))} but found {args.baseline!r}")
-    args.sources = [Source(name, *pair) for name, pair in zip(names, pairs, strict=True)]
-
-
 def evaluate_onnx(args: argparse.Namespace) -> None:
     """Score exported networks on the frames of a file."""
     dataset = open_frames(args.data, args.split)
     missing = [name for name in args.leave_out if name not in dataset.classes]
     if missing:
         raise ConfigError(f"expected --leave-out among {', '.join(dataset.classes)} but found {missing[0]!r}")
-    ranges = [span for span in args.ranges if any(span.low <= snr <= span.high for snr in dataset.snrs)]
+    ranges = default_ranges(dataset.snrs) if args.ranges is None else args.ranges
+    ranges = [span for span in ranges if any(span.low <= snr <= span.high for snr in dataset.snrs)]
     found = {Path(path).stem: score_onnx(path, dataset, args.threads) for path in args.onnx}
     print(f"{len(dataset)} frames of {dataset.metainfo['length']} samples: {args.split} of {args.data}")
     for scores in found.values():
@@ -149,9 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
     if args.onnx:
         evaluate_onnx(args)
         return 0
-    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("expected a GPU for --device cuda but found none; use --device cpu")
+    device = choose_device(args.device)
     if args.threads:
         torch.set_num_threads(args.threads)
     settings = Settings(

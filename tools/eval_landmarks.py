@@ -14,14 +14,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
-import torch
-
+from common.command_line import choose_device, read_baseline, read_sources
 from common.config import ReadOptions
-from common.errors import ConfigError, exit_on_user_error
+from common.errors import exit_on_user_error
 from common.provenance import provenance
-from tasks.landmarks.evaluation import Source, evaluate
+from tasks.landmarks.evaluation import evaluate
 from tasks.landmarks.report import cost_table, gains_table, paper_table, summary_table, write_evaluation
 from tasks.landmarks.results import DISTANCES, FRAMES, Settings
 
@@ -49,20 +47,10 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--cfg-options", nargs="+", action=ReadOptions, help="KEY=VALUE for every config")
     parser.add_argument("--trust-checkpoint", action="store_true", help="unpickle any object in it: this can run code")
     args = parser.parse_args(arguments)
-    if len(args.files) % 2:
-        parser.error(f"expected pairs of CONFIG CHECKPOINT but found {len(args.files)} files")
     if args.pictures < 0 or (args.limit is not None and args.limit < 1):
         parser.error("expected --pictures of at least 0 and --limit of at least 1")
-    pairs = list(zip(args.files[::2], args.files[1::2], strict=True))
-    names = args.names or [Path(checkpoint).parent.name or Path(checkpoint).stem for _, checkpoint in pairs]
-    if args.names is None and len(set(names)) < len(names):
-        names = [f"{place} {name}" for place, name in enumerate(names, start=1)]
-    if len(names) != len(pairs):
-        parser.error(f"expected {len(pairs)} --names, one for each pair, but found {len(names)}")
-    args.baseline = args.baseline or names[0]
-    if args.baseline not in names:
-        parser.error(f"expected --baseline among {', '.join(dict.fromkeys(names))} but found {args.baseline!r}")
-    args.sources = [Source(name, *pair) for name, pair in zip(names, pairs, strict=True)]
+    args.sources = read_sources(parser, args.files, args.names)
+    args.baseline = read_baseline(parser, args.baseline, args.sources)
     return args
 
 
@@ -70,13 +58,10 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     args = parse_args(arguments)
-    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if device == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("expected a GPU for --device cuda but found none; use --device cpu")
     settings = Settings(
         split=args.split,
         data_root=args.data_root,
-        device=device,
+        device=choose_device(args.device),
         limit=args.limit,
         distance=args.distance,
         frame=args.frame,

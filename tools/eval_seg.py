@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
-import torch
-
+from common.checkpoint import read_checkpoint
+from common.command_line import choose_device, read_sources
 from common.config import ReadOptions
 from common.errors import ConfigError, exit_on_user_error
-from common.provenance import portable_path, provenance
-from common.teacher import state_fingerprint
+from common.provenance import provenance
+from common.sources import origin_of
 from tasks.seg.evaluation import boundary_table, evaluate, per_class_table, summary_table, write_evaluation
 from tasks.seg.models import build_dataset, load_segmentor
 
 
 def parse_args(arguments: list[str] | None) -> argparse.Namespace:
-    """Read the command line; ``args.networks`` becomes {name: (config, checkpoint)}."""
+    """Read the command line; ``args.sources`` becomes the checkpoints with their names."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", metavar="CONFIG CHECKPOINT", help="one pair for each network")
     parser.add_argument("--names", nargs="+", help="of the networks (default: the checkpoints' folders)")
@@ -36,17 +35,9 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--cfg-options", nargs="+", action=ReadOptions, help="KEY=VALUE for every config")
     parser.add_argument("--trust-checkpoint", action="store_true", help="unpickle any object in it: this can run code")
     args = parser.parse_args(arguments)
-    if len(args.files) % 2:
-        parser.error(f"expected pairs of CONFIG CHECKPOINT but found {len(args.files)} files")
     if args.pictures < 0 or (args.limit is not None and args.limit < 1):
         parser.error("expected --pictures of at least 0 and --limit of at least 1")
-    pairs = list(zip(args.files[::2], args.files[1::2], strict=True))
-    names = args.names or [Path(checkpoint).parent.name or Path(checkpoint).stem for _, checkpoint in pairs]
-    if args.names is None and len(set(names)) < len(names):
-        names = [f"{place} {name}" for place, name in enumerate(names, start=1)]
-    if len(names) != len(pairs) or len(set(names)) < len(names):
-        parser.error(f"expected {len(pairs)} different --names but found {', '.join(names)}")
-    args.networks = dict(zip(names, pairs, strict=True))
+    args.sources = read_sources(parser, args.files, args.names, seeds=False)
     return args
 
 
@@ -54,16 +45,11 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     args = parse_args(arguments)
-    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    networks, sources = {}, {}
-    for name, (config, checkpoint) in args.networks.items():
-        model, cfg = load_segmentor(config, checkpoint, device, args.cfg_options, args.trust_checkpoint)
-        networks[name] = (model, build_dataset(cfg, args.split, args.data_root))
-        sources[name] = {
-            "config": portable_path(config),
-            "checkpoint": portable_path(checkpoint),
-            "weights": state_fingerprint(model.state_dict()),
-        }
+    device, networks, origins = choose_device(args.device), {}, {}
+    for source in args.sources:
+        model, cfg = load_segmentor(source.config, source.checkpoint, device, args.cfg_options, args.trust_checkpoint)
+        networks[source.name] = (model, build_dataset(cfg, args.split, args.data_root))
+        origins[source.name] = origin_of(source, model, read_checkpoint(source.checkpoint, args.trust_checkpoint))
     evaluations = {
         name: evaluate(model, dataset, device, args.limit, name) for name, (model, dataset) in networks.items()
     }
@@ -72,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         raise ConfigError(f"expected configs with the same {args.split} images but found different ones; align them")
     for table in (summary_table, boundary_table, per_class_table):
         table(evaluations).print()
-    origin = {"split": args.split, "images": len(frames[0]), "networks": sources, **provenance()}
+    origin = {"split": args.split, "images": len(frames[0]), "networks": origins, **provenance()}
     page = write_evaluation(evaluations, networks, args.out, origin, args.pictures, args.limit)
     print(f"report: {page}")
     return 0

@@ -16,21 +16,21 @@ import argparse
 import re
 import sys
 
-import torch
-
+from common.command_line import choose_device
 from common.config import read_config
 from common.errors import ConfigError, exit_on_user_error
 from common.onnx_files import read_metadata
 from tasks import ENTRIES, check_options, command_of, entry_of
 
 CONFIGS = (".py", ".json", ".yaml", ".yml")
+WEIGHTS = (".pth", ".pt", ".ckpt", ".safetensors")
 # argparse takes such a number for an option, but not with a space before it.
 NEGATIVE = re.compile(r"-[\d.]+e[+-]?\d+", re.IGNORECASE)
 # Options for one kind of input; those that are not given are left to the task.
 IMAGES = "images"
 FACES = "faces in images and videos"
 RECORDINGS = "IQ recordings"
-# What an ONNX file tells of itself under 'task'; one that tells nothing hears recordings.
+# What inputs without a network are for.
 DEFAULT_TASK = "amr"
 
 
@@ -65,6 +65,11 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
         parser.error(f"expected --opacity from 0 to 1 but found {args.opacity}")
     if args.inputs[0].endswith(CONFIGS) and len(args.inputs) < 3:
         parser.error(f"expected CONFIG CHECKPOINT INPUT but found {' '.join(args.inputs)}")
+    if args.inputs[0].endswith(WEIGHTS):
+        parser.error(
+            f"expected CONFIG CHECKPOINT INPUT but found the weights {args.inputs[0]} without their config: put the "
+            "config that they were trained with before them, or give an ONNX file, which needs none"
+        )
     if args.inputs[0].endswith(".onnx") and len(args.inputs) < 2:
         parser.error(f"expected NETWORK.onnx INPUT but found {args.inputs[0]} alone")
     return args
@@ -119,7 +124,9 @@ def _add_recording_options(group: argparse._ArgumentGroup) -> None:
 
 
 def _task_of_onnx(path: str) -> str:
-    task = read_metadata(path).get("task", DEFAULT_TASK)
+    task = read_metadata(path).get("task")
+    if task is None:
+        raise ConfigError(f"expected an ONNX file that tools/export.py wrote but {path} names no task; export it again")
     if task not in ENTRIES:
         raise ConfigError(f"expected an ONNX file for {', '.join(ENTRIES)} but found task {task!r} in {path}")
     return task
@@ -141,7 +148,7 @@ def main(arguments: list[str] | None = None) -> int:
     if network:
         networks["student" if teacher else "network"] = network
     given = {
-        "device": options.pop("device") or ("cuda" if torch.cuda.is_available() else "cpu"),
+        "device": choose_device(options.pop("device")),
         "trust": options.pop("trust_checkpoint"),
     }
     out = options.pop("out")

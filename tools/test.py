@@ -9,9 +9,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-import torch
-
 from common.checkpoint import file_sha256, read_checkpoint
+from common.command_line import choose_device
 from common.config import ReadOptions, read_config
 from common.errors import exit_on_user_error
 from common.provenance import portable_path, provenance
@@ -37,13 +36,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Run the command."""
     args = parse_args(argv)
-    device = args.device or ("cuda" if torch.cuda.is_available() else "cpu")
     scores = command_of(read_config(args.config, args.cfg_options), "score")(
         args.config,
         args.checkpoint,
         split=args.split,
         data_root=args.data_root,
-        device=device,
+        device=choose_device(args.device),
         cfg_options=args.cfg_options,
         trust=args.trust_checkpoint,
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from torch.utils.data import Dataset
@@ -29,7 +32,7 @@ def check_data(cfg: Config) -> None:
 
 
 def build_dataset(cfg: Config, split: str) -> Dataset:
-    """The data set of one of a config's loaders.
+    """The data set of one of a config's loaders; see `build_from`.
 
     Raises:
         ConfigError: if there is no such loader, or its data set cannot be built.
@@ -37,12 +40,28 @@ def build_dataset(cfg: Config, split: str) -> Dataset:
     name = f"{split}_dataloader"
     if not cfg.get(name):
         raise ConfigError(f"expected a {name} in {cfg.filename} but found none; add one, or name another --split")
+    return build_from(cfg[name].dataset, name, cfg)
+
+
+def build_from(settings: Mapping[str, Any], loader: str, cfg: Config) -> Dataset:
+    """A data set as the loader of a config has it, without the seeding that a run's own config has around it.
+
+    Args:
+        settings: of the data set.
+        loader: the key of the loader, for messages.
+        cfg: the config.
+
+    Raises:
+        ConfigError: if it cannot be built.
+    """
     init_default_scope(cfg.get("default_scope", "mmengine"))
-    with config_errors(name, cfg):
-        kind = cfg[name].dataset.type
+    with config_errors(loader, cfg):
+        while settings["type"] == "SeededDataset":
+            settings = settings["dataset"]
+        kind = settings["type"]
         if isinstance(kind, str) and DATASETS.get(kind) is None:
-            raise ConfigError(f"{name}: no data set {kind!r}{did_you_mean(kind, DATASETS.module_dict)}")
-        return DATASETS.build(cfg[name].dataset)
+            raise ConfigError(f"{loader}: no data set {kind!r}{did_you_mean(kind, DATASETS.module_dict)}")
+        return DATASETS.build(settings)
 
 
 def sample_shape(cfg: Config, dataset: Dataset) -> tuple[int, ...]:

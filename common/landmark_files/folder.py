@@ -1,10 +1,10 @@
-"""A folder of images with PTS files beside them: one's own faces, or what `data_prep/landmarks` writes.
+"""A folder of images with PTS or LJSON files beside them: one's own faces, or what `data_prep/landmarks` writes.
 
     faces/
       scheme.json           what the points are, see `common.landmark_files.load_scheme`
       train/  val/  test/   or the files themselves, or other folders, however deep
         anna/1.jpg
-        anna/1.pts
+        anna/1.pts        or 1.ljson
         faces.json          subsets, attributes, boxes and occluded points, where there are any
 
 ``faces.json`` has an object ``{"NAME": {...}}`` with an entry for each face there is something to tell of; NAME is the
@@ -18,7 +18,7 @@ import json
 import logging
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,13 @@ from common.atomic import atomic_write
 from common.errors import ConfigError, DataError
 from common.landmark_files.checks import read_text
 from common.landmark_files.face import Face
+from common.landmark_files.ljson import read_ljson
 from common.landmark_files.pts import read_pts
 from common.landmark_files.scheme import LandmarkScheme, load_scheme
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
+# What points are in, and what reads it.
+LABELS = {".pts": read_pts, ".ljson": read_ljson}
 NOTES = "faces.json"
 SCHEME = "scheme.json"
 _NOTE_KEYS = ("subset", "attributes", "box", "occluded")
@@ -41,13 +44,13 @@ _NOTE_KEYS = ("subset", "attributes", "box", "occluded")
 def read_folder(
     folder: str | Path, scheme: str | Path | LandmarkScheme | None = None, skip_incomplete: bool = False
 ) -> list[Face]:
-    """The faces of a folder of images with PTS files beside them, in any depth.
+    """The faces of a folder of images with PTS or LJSON files beside them, in any depth.
 
     Args:
         folder: with the layout above; give a part of it, such as ``faces/train``, for that part.
         scheme: of the points, see `common.landmark_files.load_scheme`; None takes ``scheme.json`` of the folder or of
             the one that it is in.
-        skip_incomplete: leave out images without PTS and the reverse, and say how many, instead of raising an error.
+        skip_incomplete: leave out images without points and the reverse, and say how many, instead of raising an error.
 
     Returns:
         Faces sorted by name, which is the path in the folder without the ending.
@@ -69,7 +72,7 @@ def read_folder(
         )
     faces = []
     for name, image, label in pairs:
-        points = read_pts(label, num_points)
+        points = LABELS[label.suffix.lower()](label, num_points)
         note = notes.get(name, {})
         visible = np.ones(num_points, bool)
         visible[note.get("occluded", [])] = False
@@ -98,29 +101,33 @@ def folder_scheme(folder: str | Path, scheme: str | Path | LandmarkScheme | None
 
 
 def paired_files(
-    folder: str | Path, skip_incomplete: bool = False, ignored_ending: str | None = None
+    folder: str | Path,
+    skip_incomplete: bool = False,
+    ignored_ending: str | None = None,
+    label_suffixes: Collection[str] = tuple(LABELS),
 ) -> list[tuple[str, Path, Path]]:
-    """Images and the PTS files beside them, in any depth; hidden files and folders are passed over.
+    """Images and the files of points beside them, in any depth; hidden files and folders are passed over.
 
     Args:
         folder: where to look.
-        skip_incomplete: leave out images without PTS and the reverse, and say how many.
+        skip_incomplete: leave out images without points and the reverse, and say how many.
         ignored_ending: pass over files whose name, without the ending, ends so.
+        label_suffixes: of files of points.
 
     Returns:
-        Name, image and PTS file of each pair, sorted by name: the path in the folder without the ending.
+        Name, image and file of points of each pair, sorted by name: the path in the folder without the ending.
 
     Raises:
-        DataError: if there are none, a file has no partner, or two images have the same name.
+        DataError: if there are none, a file has no partner, or two images or files of points have the same name.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DataError(f"expected a folder of images with PTS files but found none at {folder.absolute()}")
+        raise DataError(f"expected a folder of images with PTS or LJSON files but found none at {folder.absolute()}")
     images: dict[str, Path] = {}
     labels: dict[str, Path] = {}
     for path in _files(folder):
         suffix = path.suffix.lower()
-        kind = labels if suffix == ".pts" else images if suffix in IMAGE_SUFFIXES else None
+        kind = labels if suffix in label_suffixes else images if suffix in IMAGE_SUFFIXES else None
         if kind is None or (ignored_ending and path.stem.endswith(ignored_ending)):
             continue
         name = path.relative_to(folder).with_suffix("").as_posix()
@@ -181,18 +188,20 @@ def _check_partners(
     alone = [
         f"{len(names)} {what} (the first is {kind[names[0]]})"
         for what, kind, names in (
-            ("images without PTS file", images, sorted(images.keys() - labels.keys())),
-            ("PTS files without image", labels, sorted(labels.keys() - images.keys())),
+            ("images without points", images, sorted(images.keys() - labels.keys())),
+            ("files of points without image", labels, sorted(labels.keys() - images.keys())),
         )
         if names
     ]
     if not images.keys() & labels.keys():
-        raise DataError(f"expected images with PTS files in {folder} but found {' and '.join(alone) or 'neither'}")
+        raise DataError(
+            f"expected images with PTS or LJSON files in {folder} but found {' and '.join(alone) or 'neither'}"
+        )
     if not alone:
         return
     if not skip_incomplete:
         raise DataError(
-            f"expected a PTS file beside each image and an image beside each PTS file in {folder} but found "
+            f"expected a PTS or LJSON file beside each image and an image beside each of them in {folder} but found "
             f"{' and '.join(alone)}; complete them, or leave them out with skip_incomplete"
         )
     print_log(f"{folder}: left out {' and '.join(alone)}", "current", logging.WARNING)

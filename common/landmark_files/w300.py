@@ -73,7 +73,7 @@ def read_300w(root: str | Path, part: str, boxes: bool = False, skip_incomplete:
         folder = _folder(Path(root), source.folder)
         official = _official_boxes(Path(root), source.folder) if boxes else {}
         here = []
-        for name, image, label in paired_files(folder, skip_incomplete, _MIRRORED):
+        for name, image, label in paired_files(folder, skip_incomplete, _MIRRORED, (".pts",)):
             box = official.get(_key(image)) if boxes else None
             if boxes and box is None:
                 raise DataError(f"expected an official box of {image} but found none in {_box_file(source.folder)}")

@@ -189,6 +189,7 @@ CASES: tuple[Case, ...] = (
         peers={"torch": peers.generated},
         note=CONVOLUTIONS,
     ),
+    Case("ACAMLoss", "features", FEATURES, {"channels": width("teacher")}, note=f"fused attention; {NO_PEER}"),
     Case("FGDLoss", "features", calls.boxes, {"channels": width("teacher")}, note=f"10 boxes an image; {NO_PEER}"),
     Case(
         "masked_feature_loss",

@@ -35,6 +35,7 @@ from common.landmark_files import (
     read_300w,
     read_coco,
     read_cofw,
+    read_dlib,
     read_face_image,
     read_folder,
     read_table,
@@ -46,6 +47,8 @@ from data_prep.output import is_filled, progress_bar, whole_folder
 
 QUALITY = 95
 PARTS = ("train", "val", "test")
+# Files that list faces.
+LISTED = {"coco": read_coco, "table": read_table, "dlib": read_dlib}
 # Sets with a scheme and parts of their own.
 PUBLISHED = {"300w": ("68", read_300w), "cofw": ("29", read_cofw), "wflw": ("98", read_wflw)}
 
@@ -166,7 +169,7 @@ def read_parts(options: argparse.Namespace) -> tuple[LandmarkScheme, dict[str, l
         scheme = folder_scheme(options.root, options.scheme)
         return scheme, {part: read_folder(options.root / part, scheme, skip) for part in parts}
     scheme = load_scheme(options.scheme)
-    reader = {"coco": read_coco, "table": read_table}[options.kind]
+    reader = LISTED[options.kind]
     files = dict(text.split("=", 1) for text in options.annotations)
     return scheme, {
         part: reader(file, options.root, scheme.num_points, float(options.first_pixel), skip)
@@ -175,7 +178,7 @@ def read_parts(options: argparse.Namespace) -> tuple[LandmarkScheme, dict[str, l
 
 
 def _check(options: argparse.Namespace) -> None:
-    listed = options.kind in ("coco", "table")
+    listed = options.kind in LISTED
     if listed and not (options.scheme and options.annotations):
         raise ConfigError(f"expected --scheme and --annotations PART=FILE with --from {options.kind}")
     if listed and (options.parts or not all(text.partition("=")[2] for text in options.annotations)):
@@ -198,15 +201,15 @@ def _check(options: argparse.Namespace) -> None:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="Cut the faces out of a set's photographs, as a folder of PTS files.")
     add = parser.add_argument
-    add("--from", dest="kind", required=True, choices=(*PUBLISHED, "coco", "table", "folder"), help="kind of set")
-    add("--root", type=Path, required=True, help="folder of the set; of the images for coco and table")
+    add("--from", dest="kind", required=True, choices=(*PUBLISHED, *LISTED, "folder"), help="kind of set")
+    add("--root", type=Path, required=True, help="folder of the set; of the images for coco, table and dlib")
     add("--out", type=Path, required=True, help="folder to write")
     add("--size", type=int, default=256, help="most pixels of a crop's longer side (default %(default)s)")
     add("--margin", type=float, default=0.3, help="share of the face on each side (default %(default)s)")
     add("--parts", nargs="+", help="parts to take (default train test; of a folder those that are there)")
-    add("--annotations", nargs="+", metavar="PART=FILE", help="files of coco and table, such as train=train.json")
-    add("--scheme", help="68, 98, 29 or a JSON file, for coco, table and folder")
-    add("--first-pixel", type=int, choices=(0, 1), default=0, help="where coco and table count from (default 0)")
+    add("--annotations", nargs="+", metavar="PART=FILE", help="files of coco, table and dlib, such as train=train.json")
+    add("--scheme", help="68, 98, 29 or a JSON file, for coco, table, dlib and folder")
+    add("--first-pixel", type=int, choices=(0, 1), default=0, help="where coco, table and dlib count from (default 0)")
     add("--boxes", action="store_true", help="take the official boxes of 300W along")
     add("--skip-incomplete", action="store_true", help="leave out images without labels and the reverse")
     add("--force", action="store_true", help="replace earlier crops")

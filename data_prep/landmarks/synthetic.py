@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -34,7 +33,7 @@ from data_prep.landmarks.face_modes import SCHEME, Expression, Identity, Pose
 from data_prep.landmarks.face_render import FINER, draw_head, fit_view
 from data_prep.landmarks.face_scene import Camera, background, occlude
 from data_prep.landmarks.face_shape import Head
-from data_prep.output import is_filled, progress_bar, whole_folder
+from data_prep.output import is_generated, run_jobs, whole_folder
 
 PARTS = ("train", "val", "test")
 SETTINGS_FILE = "synthetic.json"
@@ -129,7 +128,7 @@ def generate(
     """
     root, settings = Path(root), Settings(dict(zip(PARTS, (train, val, test), strict=True)), size, seed)
     _check_settings(settings, workers)
-    if _is_there(root, settings, force):
+    if is_generated(root, SETTINGS_FILE, asdict(settings), force):
         return settings.faces
     try:
         with whole_folder(root) as folder:
@@ -152,52 +151,11 @@ def _check_settings(settings: Settings, workers: int | None) -> None:
         raise ConfigError(f"expected 1 worker or more but found {workers}")
 
 
-def _is_there(root: Path, settings: Settings, force: bool) -> bool:
-    if not is_filled(root):
-        return False
-    record = root / SETTINGS_FILE
-    if not record.is_file():
-        raise DataError(
-            f"expected a new or empty folder, or one that this generator wrote, but found other files in {root}; "
-            "name another folder (it is never overwritten)"
-        )
-    if force:
-        return False
-    try:
-        found = json.loads(record.read_text())
-    except ValueError:
-        found = None
-    wanted = asdict(settings)
-    if found == wanted:
-        return True
-    found = found if isinstance(found, dict) else {}
-    differences = ", ".join(
-        f"{key} {found.get(key)} (wanted {wanted[key]})" for key in wanted if wanted[key] != found.get(key)
-    )
-    raise DataError(
-        f"expected the wanted settings but found {differences} in {record}; "
-        "name another folder, or replace this one with force (--force)"
-    )
-
-
 def _write_faces(folder: Path, settings: Settings, workers: int) -> None:
     jobs = [(part, number) for part in PARTS for number in range(settings.faces[part])]
     for part in PARTS:
         (folder / part).mkdir()
-    write, faces = partial(_write_face, folder, settings), []
-    with progress_bar() as progress:
-        task = progress.add_task("faces", total=len(jobs))
-        if min(workers, len(jobs)) == 1:
-            for job in jobs:
-                faces.append(write(job))
-                progress.advance(task)
-        else:
-            # Not forked: the caller may run threads (torch), which a fork would leave in an undefined state.
-            context = multiprocessing.get_context("spawn")
-            with context.Pool(min(workers, len(jobs)), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-                for face in pool.imap(write, jobs, chunksize=8):
-                    faces.append(face)
-                    progress.advance(task)
+    faces = run_jobs(partial(_write_face, folder, settings), jobs, workers, "faces")
     for part in PARTS:
         if settings.faces[part]:
             write_notes(folder / part, [face for face in faces if face.image.parent.name == part])

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -32,9 +31,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from common.errors import ConfigError, DataError, exit_on_user_error
+from common.errors import ConfigError, exit_on_user_error
 from common.palettes import CAMVID_CLASSES, CAMVID_TO_CITYSCAPES, CITYSCAPES_CLASSES, IGNORE_INDEX
-from data_prep.output import is_filled, progress_bar, whole_folder, write_image
+from data_prep.output import is_generated, run_jobs, whole_folder, write_image
 from data_prep.seg.scene import optical_flow
 from data_prep.seg.street import StreetBuilder
 
@@ -103,7 +102,7 @@ def generate(
     _check_settings(settings)
     root = Path(root)
     summary = {**settings.as_json(), "images": {split: count * frames for split, count in clips.items()}}
-    if _is_there(root, settings, force):
+    if is_generated(root, SETTINGS_FILE, settings.as_json(), force):
         return summary
     with whole_folder(root) as folder:
         _write_clips(folder, settings, workers or os.cpu_count() or 1)
@@ -124,50 +123,12 @@ def _check_settings(settings: Settings) -> None:
         raise ConfigError(f"expected a size of at least 32x32 but found {settings.size[0]}x{settings.size[1]}")
 
 
-def _is_there(root: Path, settings: Settings, force: bool) -> bool:
-    if not is_filled(root):
-        return False
-    record = root / SETTINGS_FILE
-    if not record.is_file():
-        raise DataError(
-            f"expected a new or empty folder, or one that this generator wrote, but found other files in {root}; "
-            "name another folder (it is never overwritten)"
-        )
-    try:
-        found = json.loads(record.read_text())
-    except json.JSONDecodeError:
-        found = {}
-    if force:
-        return False
-    wanted = settings.as_json()
-    if found == wanted:
-        return True
-    other = {key: (wanted[key], found.get(key)) for key in wanted if wanted[key] != found.get(key)}
-    differences = ", ".join(f"{key} {old} (wanted {new})" for key, (new, old) in other.items())
-    raise DataError(
-        f"expected the wanted settings but found {differences} in {record}; "
-        "name another folder, or replace this one with force (--force)"
-    )
-
-
 def _write_clips(folder: Path, settings: Settings, workers: int) -> None:
     for split in SPLITS:
         for path in _folders(folder, settings, split):
             path.mkdir(parents=True, exist_ok=True)
     jobs = [(split, clip) for split in SPLITS for clip in range(settings.clips[split])]
-    write = partial(_write_clip, folder, settings)
-    with progress_bar() as progress:
-        task = progress.add_task("street scenes: clips", total=len(jobs))
-        if min(workers, len(jobs)) == 1:
-            for job in jobs:
-                write(job)
-                progress.advance(task)
-            return
-        # Not forked: the caller may run threads (torch), which a fork would leave in an undefined state.
-        context = multiprocessing.get_context("spawn")
-        with context.Pool(min(workers, len(jobs)), initializer=cv2.setNumThreads, initargs=(1,)) as pool:
-            for _ in pool.imap_unordered(write, jobs):
-                progress.advance(task)
+    run_jobs(partial(_write_clip, folder, settings), jobs, workers, "street scenes: clips")
 
 
 def _folders(folder: Path, settings: Settings, split: str) -> tuple[Path, ...]:

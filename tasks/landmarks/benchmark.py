@@ -60,8 +60,10 @@ def landmarks(options: Options, config: str, name: str = "kd") -> Comparison:
         name: of the distillation, in the names of its steps.
 
     Raises:
-        ConfigError: for a config that is missing, or distils nothing; or crops that are not square.
+        ConfigError: for a config that is missing, or distils nothing; crops that are not square; or compiled networks.
     """
+    if options.compile:
+        raise ConfigError("expected landmarks without --compile, which is for classifiers and segmentation")
     cfg = read_config(config)
     if options.size[0] != options.size[1]:
         raise ConfigError(f"expected --size of two equal sides for faces but found {options.size}")

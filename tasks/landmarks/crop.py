@@ -79,13 +79,25 @@ def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     """The crop ``[S, S, C]`` of an image ``[H, W, C]``; black outside of it. Shrinking averages over what is lost."""
     zoom = np.sqrt(abs(np.linalg.det(matrix[:, :2])))
     if zoom < 0.5:
-        # Bilinear reading skips pixels below half size: shrink by a whole number first, by means over areas.
+        # Bilinear reading skips pixels below half size: shrink by a whole number first, by means over areas, and no
+        # more of a large image than the crop shows.
         factor = int(1 / zoom)
+        image, matrix = _shown(image, matrix, size, factor)
         height, width = (max(side // factor, 1) for side in image.shape[:2])
         steps = np.array([image.shape[1] / width, image.shape[0] / height])
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
         matrix = compose(matrix, np.column_stack([np.diag(steps), steps / 2 - 0.5]))
     return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR)
+
+
+def _shown(image: np.ndarray, matrix: np.ndarray, size: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+    """The part of an image that is in the crop, in whole steps where the image has them, and its map to the crop."""
+    # Two pixels of the crop around it, of which the shrunk image's edge pixels may be mixed.
+    corners = np.array([[-3, -3], [size + 2, -3], [-3, size + 2], [size + 2, size + 2]], np.float64)
+    seen, last = apply(invert(matrix), corners), np.array(image.shape[1::-1]) - 1
+    x0, y0 = np.clip(seen.min(axis=0), 0, last).astype(int) // step * step
+    x1, y1 = np.clip(seen.max(axis=0), 0, last).astype(int) // step * step + step
+    return image[y0:y1, x0:x1], compose(matrix, np.array([[1.0, 0.0, x0], [0.0, 1.0, y0]]))
 
 
 def compose(second: np.ndarray, first: np.ndarray) -> np.ndarray:

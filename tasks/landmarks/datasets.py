@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from mmengine.structures import BaseDataElement
 from torch.utils.data import Dataset
 
 from common.classification import data_check
-from common.errors import ConfigError, DataError
+from common.errors import ConfigError, DataError, did_you_mean
 from common.landmark_files import (
     Face,
     LandmarkScheme,
@@ -24,6 +24,7 @@ from common.landmark_files import (
     read_300w,
     read_coco,
     read_cofw,
+    read_dlib,
     read_face_image,
     read_folder,
     read_table,
@@ -62,9 +63,11 @@ class FaceDataset(Dataset):
             points of ``soft_views`` views of each face, and ``gt_soft`` are a sample's points after it.
         soft_views: see there.
         view_seed: of the fixed views.
+        oversample: attribute -> how many more draws a face that has it gets in training, for each one that a face
+            without any gets; what several attributes ask for adds up.
 
     Raises:
-        ConfigError: for arguments that exclude each other.
+        ConfigError: for arguments that exclude each other, or an attribute that is not told of any face.
         DataError: if there are no faces, one has another number of points than the scheme, or no annotated box.
     """
 
@@ -81,6 +84,7 @@ class FaceDataset(Dataset):
         soft: Mapping[str, Any] | None = None,
         soft_views: int = 4,
         view_seed: int = 0,
+        oversample: Mapping[str, float] | None = None,
     ):
         self.scheme = load_scheme(scheme)
         self.faces, self.size, self.margin, self.box, self.stretch = list(faces), size, margin, box, stretch
@@ -90,6 +94,7 @@ class FaceDataset(Dataset):
         self.views, self.view_seed = views, view_seed
         self._check()
         self.shape_model = self._fit(soft, soft_views) if soft is not None else None
+        self.weights = self._weights(oversample) if oversample else None
         self.subsets = sorted({face.subset for face in self.faces} - {""})
         self.metainfo = {"classes": (), "scheme": self.scheme.as_dict(), "subsets": self.subsets}
 
@@ -108,6 +113,18 @@ class FaceDataset(Dataset):
                 )
             if self.box == "annotated" and face.box is None:
                 raise DataError(f"expected a box for each face but found none for {face.name}; use box='points'")
+
+    def _weights(self, oversample: Mapping[str, float]) -> list[float]:
+        """How often each sample is drawn, for `common.sampling.SeededSampler`."""
+        known = sorted({name for face in self.faces for name in face.attributes})
+        for name, more in oversample.items():
+            if name not in known:
+                found = did_you_mean(name, known) or f"; there are {', '.join(known) or 'none'}"
+                raise ConfigError(f"oversample: no attribute {name!r}{found}")
+            if not (isinstance(more, (int, float)) and 0 <= more < float("inf")):
+                raise ConfigError(f"oversample: expected a number of at least 0 for {name!r} but found {more!r}")
+        asked = ([more for name, more in oversample.items() if face.attributes.get(name)] for face in self.faces)
+        return [1.0 + sum(each) for each in asked] * (self.views or 1)
 
     @property
     def deterministic(self) -> bool:
@@ -194,7 +211,7 @@ def _known(part: str, parts: Sequence[str] = PARTS) -> None:
 
 @DATASETS.register_module()
 class PTSFaces(FaceDataset):
-    """A folder of images with PTS files beside them, in subfolders ``train``, ``val`` and ``test``.
+    """A folder of images with PTS or LJSON files beside them, in subfolders ``train``, ``val`` and ``test``.
 
     Args:
         data_root: the folder.
@@ -283,35 +300,50 @@ class WFLW(FaceDataset):
         super().__init__(faces, "98", **settings)
 
 
-@DATASETS.register_module()
-class CocoFaces(FaceDataset):
-    """Faces with key points in COCO's JSON.
+class ListedFaces(FaceDataset):
+    """Faces that a file lists.
 
     Args:
         data_root: folder that the other paths are in.
-        ann_file: the JSON file.
-        image_root: folder of the images.
+        ann_file: the file.
         scheme: of the points.
+        image_root: folder of the images.
         settings: see `FaceDataset`.
     """
 
+    reader: ClassVar[Callable[..., list[Face]]]
+
     def __init__(self, data_root: str, ann_file: str, scheme: str, image_root: str = "", **settings: Any):
         scheme = load_scheme(scheme)
-        faces = read_coco(Path(data_root) / ann_file, Path(data_root) / image_root, scheme.num_points)
+        faces = type(self).reader(Path(data_root, ann_file), Path(data_root, image_root), scheme.num_points)
         super().__init__(faces, scheme, **settings)
 
 
 @DATASETS.register_module()
-class TableFaces(FaceDataset):
+class CocoFaces(ListedFaces):
+    """Faces with key points in COCO's JSON; arguments as of `ListedFaces`."""
+
+    reader = staticmethod(read_coco)
+
+
+@DATASETS.register_module()
+class TableFaces(ListedFaces):
     """Faces in a table of one line each; see `common.landmark_files.read_table` for the layouts.
 
-    Arguments as of `CocoFaces`; ``ann_file`` is the table.
+    Arguments as of `ListedFaces`.
     """
 
-    def __init__(self, data_root: str, ann_file: str, scheme: str, image_root: str = "", **settings: Any):
-        scheme = load_scheme(scheme)
-        faces = read_table(Path(data_root) / ann_file, Path(data_root) / image_root, scheme.num_points)
-        super().__init__(faces, scheme, **settings)
+    reader = staticmethod(read_table)
+
+
+@DATASETS.register_module()
+class DlibFaces(ListedFaces):
+    """Faces in an XML file of dlib's imglab, which names images from its own folder on: give that as ``image_root``.
+
+    Arguments as of `ListedFaces`.
+    """
+
+    reader = staticmethod(read_dlib)
 
 
 def build_dataset(cfg: Config, split: str, data_root: str | None = None) -> FaceDataset:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from common.provenance import provenance
 from common.reproduction import Reproduction
+from common.sources import Source
 from common.tables import load_table
 from common.training import newest_checkpoint
 from data_prep.landmarks.synthetic import generate
-from tasks.landmarks.evaluation import Source, evaluate
+from tasks.landmarks.evaluation import evaluate
 from tasks.landmarks.report import write_evaluation
 from tasks.landmarks.results import Settings
 

@@ -25,6 +25,8 @@ from tasks.landmarks.predict import predict
 __all__ = ["METHODS", "check_data", "distilled_config", "export", "predict", "prepare", "score"]
 
 DEFAULT_METHOD = "kd_landmark"
+# What `export` writes beside the files that it is asked for.
+EXPORTED_BESIDE = {"onnx": (".json",)}
 BATCH = 64
 
 

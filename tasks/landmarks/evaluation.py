@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,9 +17,8 @@ from common.cost import count_macs, count_parameters
 from common.errors import CheckpointError, ConfigError, DataError, UserError
 from common.landmark_files.face import Face
 from common.landmark_files.scheme import LandmarkScheme
-from common.provenance import portable_path
 from common.report import track
-from common.teacher import state_fingerprint
+from common.sources import Source, check_seeds, evenly_spread, origin_of
 from tasks.landmarks.crop import apply
 from tasks.landmarks.datasets import FaceDataset, build_dataset
 from tasks.landmarks.metrics import face_distances, normalised_errors
@@ -28,15 +26,6 @@ from tasks.landmarks.model import load_landmark_model
 from tasks.landmarks.results import Arm, Cost, Evaluation, Run, Settings
 
 BATCH = 32
-
-
-@dataclass(frozen=True)
-class Source:
-    """One checkpoint to evaluate: the name of the arm that it is a seed of, its config, and its file."""
-
-    name: str
-    config: str
-    checkpoint: str
 
 
 @dataclass
@@ -48,7 +37,7 @@ class Network:
         model: in eval mode; ``test_step`` of a batch gives samples with ``pred_points``.
         dataset: of the split that is evaluated, the same crop every time.
         others: split -> data set, of those that must have no face in common with it.
-        source: ``config``, ``checkpoint``, ``weights`` (hash) and, where the checkpoint tells, ``seed``.
+        source: as of `common.sources.origin_of`.
     """
 
     name: str
@@ -76,7 +65,7 @@ def evaluate(sources: Sequence[Source], settings: Settings) -> Evaluation:
 
 def evaluate_networks(networks: Sequence[Network], settings: Settings) -> Evaluation:
     """`evaluate`, of networks that are loaded already."""
-    _check_seeds(networks)
+    check_seeds(networks)
     first = networks[0].dataset
     for network in networks:
         _check_same_faces(network, networks[0], settings.split)
@@ -91,24 +80,11 @@ def evaluate_networks(networks: Sequence[Network], settings: Settings) -> Evalua
     return Evaluation(arms, first.scheme, faces, indices, first, settings, _overlaps(networks, settings.split))
 
 
-def evenly_spread(count: int, limit: int | None) -> list[int]:
-    """``limit`` indices spread evenly over ``count``; all where ``limit`` is None or larger."""
-    if limit is None or limit >= count:
-        return list(range(count))
-    return [index * count // limit for index in range(limit)]
-
-
 def _load(source: Source, settings: Settings, built: dict[str, FaceDataset]) -> Network:
     model, cfg = load_landmark_model(
         source.config, source.checkpoint, settings.device, settings.options, settings.trust
     )
-    told = {
-        "config": portable_path(source.config),
-        "checkpoint": portable_path(source.checkpoint),
-        "weights": state_fingerprint(model.state_dict()),
-    }
-    seed = (read_checkpoint(source.checkpoint, settings.trust).get("distill") or {}).get("seed")
-    told |= {} if seed is None else {"seed": seed}
+    origin = origin_of(source, model, read_checkpoint(source.checkpoint, settings.trust))
 
     def dataset(split: str) -> FaceDataset:
         key = repr((split, (cfg.get(f"{split}_dataloader") or {}).get("dataset"), settings.data_root))
@@ -116,7 +92,7 @@ def _load(source: Source, settings: Settings, built: dict[str, FaceDataset]) -> 
             built[key] = build_dataset(cfg, split, settings.data_root)
         return built[key]
 
-    return Network(source.name, model, dataset(settings.split), _others(dataset, settings.split, cfg), told)
+    return Network(source.name, model, dataset(settings.split), _others(dataset, settings.split, cfg), origin)
 
 
 def _others(dataset, split: str, cfg: Config) -> dict[str, FaceDataset]:
@@ -148,24 +124,6 @@ def _overlaps(networks: Sequence[Network], split: str) -> list[str]:
 
 def _image(face: Face) -> tuple[str, int | None]:
     return str(face.image.absolute()), face.index
-
-
-def _check_seeds(networks: Sequence[Network]) -> None:
-    """Checkpoints of one name must be of one network, and none may stand there twice: a spread over copies is none."""
-    for one, other in itertools.combinations(networks, 2):
-        if one.name != other.name:
-            continue
-        if one.source["weights"] == other.source["weights"]:
-            raise CheckpointError(
-                f"expected other seeds of {one.name!r} but found the same weights in {one.source['checkpoint']} and "
-                f"{other.source['checkpoint']}; leave one out"
-            )
-        sizes = count_parameters(one.model), count_parameters(other.model)
-        if sizes[0] != sizes[1]:
-            raise ConfigError(
-                f"expected seeds of one network as {one.name!r} but found {sizes[0]} and {sizes[1]} parameters; give "
-                "them different --names"
-            )
 
 
 def _check_same_faces(network: Network, first: Network, split: str) -> None:

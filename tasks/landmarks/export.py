@@ -14,9 +14,8 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from common.checkpoint import read_checkpoint
 from common.cost import count_parameters
-from common.errors import ConfigError
 from common.export import export_onnx, export_student
-from common.onnx_files import open_session, quantise
+from common.onnx_files import INT8_SUFFIX, check_export, open_session, quantise
 from common.report import write_json
 from common.sample_batch import join_samples
 from tasks.landmarks.crop import apply, invert
@@ -25,7 +24,6 @@ from tasks.landmarks.landmarker import landmark_info
 from tasks.landmarks.metrics import normalised_errors
 from tasks.landmarks.model import LandmarkModel, load_landmark_model
 
-INT8_SUFFIX = ".int8.onnx"
 # Of the largest coordinate, which is near the crop's side: 0.02 pixels of 224.
 TOLERANCE = 1e-4
 BATCH = 32
@@ -100,7 +98,7 @@ def export(
         DataError: if the data that an option needs is not there.
         ExportError: if an ONNX file can't be made or does not agree with torch.
     """
-    _check_options(checkpoint, out, onnx, int8, calibration_frames, part)
+    check_export(checkpoint, out, onnx, int8, calibration_frames, part, "face")
     model, cfg = load_landmark_model(config, checkpoint, "cpu", trust=trust)
     info = landmark_info(cfg, read_checkpoint(checkpoint, trust), model.network.num_points, str(checkpoint))
     # Built before anything is written, so that missing data is said first.
@@ -125,21 +123,6 @@ def export(
         report["int8"] |= {"part": part, **compare({"fp32": onnx, "int8": small}, data[part])}
     write_json(Path(onnx).with_suffix(".json"), report)
     return report
-
-
-def _check_options(
-    checkpoint: str | Path, out: str | Path, onnx: str | Path | None, int8: bool, calibration_frames: int, part: str
-) -> None:
-    if Path(out).resolve() == Path(checkpoint).resolve():
-        raise ConfigError(f"expected a new file such as student.pth but found {out}, the checkpoint itself")
-    if onnx is not None and Path(onnx).suffix != ".onnx":
-        raise ConfigError(f"expected an ONNX file named *.onnx but found {onnx}")
-    if int8 and onnx is None:
-        raise ConfigError("expected --onnx FILE, beside which the one in integers is written, but found --int8 alone")
-    if calibration_frames < 1:
-        raise ConfigError(f"expected at least one face to calibrate with but found {calibration_frames}")
-    if part not in ("val", "test"):
-        raise ConfigError(f"expected part 'val' or 'test' but found {part!r}")
 
 
 def choose_crops(dataset: Dataset, most: int, seed: int = 0) -> np.ndarray:

@@ -17,7 +17,7 @@ from common.checkpoint import read_checkpoint
 from common.errors import CheckpointError, ConfigError
 from common.landmark_files.scheme import LandmarkScheme, load_scheme, read_scheme
 from common.onnx_files import open_session
-from tasks.landmarks.crop import apply, box_of, compose, invert, square_crop, stretched_crop, warp
+from tasks.landmarks.crop import apply, box_of, invert, square_crop, stretched_crop, warp
 from tasks.landmarks.model import load_landmark_model
 
 TASK = "landmarks"
@@ -137,26 +137,12 @@ class Landmarker:
         size, found = self.info.size, [np.empty((0, self.info.scheme.num_points, 2))]
         for start in range(0, len(boxes), BATCH):
             maps = np.stack([self.info.to_crop(box) for box in boxes[start : start + BATCH]])
-            crops = np.stack([cut(image, matrix, size) for matrix in maps])
+            crops = np.stack([warp(image, matrix, size) for matrix in maps])
             found.append(apply(invert(maps), self.in_crops(crops).astype(np.float64)))
         points = np.concatenate(found)
         if not np.isfinite(points).all():
             raise CheckpointError(f"expected finite points but {self.name} gives others: its training diverged")
         return points
-
-
-def cut(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """`tasks.landmarks.crop.warp` of the part of the image that is in the crop, not shrinking all of a large image.
-
-    Where the crop is less than half as large as what it shows, means are taken over squares that start elsewhere.
-    """
-    # Two pixels of the crop around it, of which the shrunk image's edge pixels may be mixed.
-    seen = apply(invert(matrix), np.array([[-3, -3], [size + 2, -3], [-3, size + 2], [size + 2, size + 2]], np.float64))
-    height, width = image.shape[:2]
-    x0, y0 = np.clip(np.floor(seen.min(axis=0)), 0, [width - 1, height - 1]).astype(int)
-    x1, y1 = np.clip(np.ceil(seen.max(axis=0)), 0, [width - 1, height - 1]).astype(int)
-    part = image[y0 : y1 + 1, x0 : x1 + 1]
-    return warp(part, compose(matrix, np.array([[1.0, 0.0, x0], [0.0, 1.0, y0]])), size)
 
 
 def load_onnx(path: str | Path, threads: int | None = None) -> Landmarker:

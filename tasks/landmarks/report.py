@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,11 +13,11 @@ from common.report import (
     Picture,
     Section,
     Table,
+    gain_cell,
     line_plot,
     mean_and_spread,
     origin_section,
     panel_grid,
-    verdict,
     write_html,
     write_json,
     write_png,
@@ -70,26 +69,20 @@ def summary_table(found: Evaluation) -> Table:
 def gains_table(found: Evaluation, baseline: str) -> Table:
     """Differences of means to the arm ``baseline``, and what the spread over seeds lets one say of them."""
     judged = found.settings.distance
+    scores = {"nme": f"nme_{judged}", "fr": f"fr10_{judged}", "auc": f"auc10_{judged}"}
     rows: list[list[Cell]] = []
     for name, arm in found.arms.items():
         if name == baseline:
             continue
         cells = [
-            _gain(found, name, baseline, score) for score in (f"nme_{judged}", f"fr10_{judged}", f"auc10_{judged}")
+            # Of AUC alone more is better.
+            gain_cell(found.values(name, score), found.values(baseline, score), kind != "auc", kind == "nme")
+            for kind, score in scores.items()
         ]
         nearer = arm.errors.mean(axis=1) < found.arms[baseline].errors.mean(axis=1)
         rows.append([name, *cells, f"{100 * nearer.mean():.1f}"])
     title = _title(found, f"Against {baseline}, differences of means", "points; of NME also the share")
     return Table(title, ["network", "NME", "FR@10", "AUC@10", "better on % of faces"], rows)
-
-
-def _gain(found: Evaluation, name: str, baseline: str, score: str) -> str:
-    values, reference = found.values(name, score), found.values(baseline, score)
-    change, before = float(np.mean(values) - np.mean(reference)), float(np.mean(reference))
-    spreads = [float(np.std(each, ddof=1)) if len(each) > 1 else math.nan for each in (values, reference)]
-    share = f" ({100 * change / before:+.1f} %)" if before and score.startswith("nme") else ""
-    # Of AUC alone more is better.
-    return f"{change:+.2f}{share}: {verdict(change if score.startswith('auc') else -change, spreads)}"
 
 
 def parts_table(found: Evaluation, score: str, name: str) -> Table:

@@ -63,7 +63,7 @@ class Run:
     """What one checkpoint gives.
 
     Attributes:
-        source: as of `tasks.landmarks.evaluation.Network`.
+        source: as of `common.sources.origin_of`.
         points: predicted ones ``[N, n, 2]``, pixels of the image.
         errors: of points ``[N, n]``, shares of the distance that is asked for.
         nme: kind of distance -> errors of faces ``[N]``, shares of it.

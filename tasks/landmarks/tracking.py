@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from common.errors import ConfigError
-from tasks.landmarks.crop import box_of, square_crop
+from tasks.landmarks.crop import box_of, square_crop, warp
 from tasks.landmarks.detector import FaceDetector
-from tasks.landmarks.landmarker import Landmarker, cut
+from tasks.landmarks.landmarker import Landmarker
 from tasks.landmarks.smoothing import OneEuroFilter
 
 SAME_FACE = 0.3  # boxes whose intersection is more than this share of their union are of one face
@@ -213,7 +213,7 @@ class FaceTracker:
 
 def _look(image: np.ndarray, box: np.ndarray) -> np.ndarray:
     """What is in a box, small, grey and standardised: float64 ``[LOOK, LOOK]``."""
-    grey = cv2.cvtColor(cut(image, square_crop(box, LOOK, 0.0), LOOK), cv2.COLOR_RGB2GRAY).astype(np.float64)
+    grey = cv2.cvtColor(warp(image, square_crop(box, LOOK, 0.0), LOOK), cv2.COLOR_RGB2GRAY).astype(np.float64)
     return (grey - grey.mean()) / max(grey.std(), 1.0)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from mmengine.config import Config
 
+from common.errors import ConfigError
 from common.image_files import find_files
 from tasks.seg.data_check import check_data
 from tasks.seg.evaluation import evaluate
@@ -20,6 +21,8 @@ from tasks.seg.models import build_dataset, load_segmentor
 __all__ = ["METHODS", "check_data", "distilled_config", "export", "predict", "prepare", "score"]
 
 DEFAULT_METHOD = "bpkd"
+# What `export` writes beside the files that it is asked for.
+EXPORTED_BESIDE = {"out": (".py",)}
 CHECKED = {"LoadImageFromFile": "CheckedImage", "LoadAnnotations": "CheckedAnnotations"}
 # Packages whose loaders ours stand in for; "" is a name without a package, as registries take it.
 STOCK_PACKAGES = ("", "mmcv", "mmseg")
@@ -127,7 +130,17 @@ def predict(
 
     Returns:
         A line about what was done and how fast, and why files were skipped, one line each.
+
+    Raises:
+        ConfigError: for an ONNX file, or networks of different classes.
+        CheckpointError: as `tasks.seg.models.load_segmentor`.
     """
+    for files in networks.values():
+        if len(files) != 2:
+            raise ConfigError(
+                f"expected CONFIG CHECKPOINT for segmentation but found {', '.join(files)}; ONNX files of it are for "
+                "onnxruntime (RGB images of their own size in, logits or labels out)"
+            )
     images = find_files(inputs, skip=Path(out))
     run = predict_images(load_networks(networks, device, trust), images, out, opacity, labels)
     done = "no image could be read"

@@ -27,6 +27,7 @@ from common.report import (
     write_png,
     write_text,
 )
+from common.sources import evenly_spread
 from tasks.seg.metrics import SegmentationScores
 from tasks.seg.pictures import boundary_band, comparison_pictures
 
@@ -95,7 +96,7 @@ def evaluate(
     scores = SegmentationScores(len(classes), ignore_index=ignore_index)
     result = Evaluation({}, classes, [list(colour) for colour in meta["palette"]])
     result.parameters = sum(parameter.numel() for parameter in model.parameters())
-    for index in track(frame_indices(len(dataset), limit), f"evaluating {name}"):
+    for index in track(evenly_spread(len(dataset), limit), f"evaluating {name}"):
         sample = dataset[index]
         start = time.perf_counter()
         prediction = _predict(model, sample)
@@ -109,13 +110,6 @@ def evaluate(
         result.frames.append(FrameScore(_image_name(sample), right, int(near.sum())))
     result.scores = scores.compute()
     return result
-
-
-def frame_indices(count: int, limit: int | None) -> list[int]:
-    """``limit`` indices spread evenly over ``count`` (all where ``limit`` is None or larger)."""
-    if limit is None or limit >= count:
-        return list(range(count))
-    return [index * count // limit for index in range(limit)]
 
 
 def _predict(model: nn.Module, sample: dict) -> np.ndarray:
@@ -153,7 +147,7 @@ def choose_frames(evaluations: Sequence[Evaluation], count: int) -> list[tuple[i
     """
     frames = len(evaluations[0].frames)
     if len(evaluations) == 1:
-        return [(index, "one of evenly spread frames") for index in frame_indices(frames, count)]
+        return [(index, "one of evenly spread frames") for index in evenly_spread(frames, count)]
     gains = [
         last.boundary_right - first.boundary_right
         for first, last in zip(evaluations[0].frames, evaluations[-1].frames, strict=True)
@@ -275,7 +269,7 @@ def _picture_parts(
 ) -> list[str | Picture]:
     results = list(evaluations.values())
     dataset = next(iter(networks.values()))[1]
-    indices = frame_indices(len(dataset), limit)
+    indices = evenly_spread(len(dataset), limit)
     parts: list[str | Picture] = []
     for place, (frame, reason) in enumerate(choose_frames(results, pictures)):
         samples = {name: (model, data[indices[frame]]) for name, (model, data) in networks.items()}

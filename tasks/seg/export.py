@@ -233,6 +233,7 @@ def _image_size(model: nn.Module, size: Sequence[int] | None, config: str | Path
 
 def _export_onnx(model: nn.Module, path: str | Path, size: tuple[int, int], labels: bool) -> dict[str, Any]:
     metadata = {
+        "task": "seg",
         "input": "RGB, 0 to 255, float32, [batch, 3, height, width]",
         "classes": json.dumps(list(model.dataset_meta["classes"])),
         "palette": json.dumps([list(map(int, colour)) for colour in model.dataset_meta["palette"]]),

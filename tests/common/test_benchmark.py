@@ -88,6 +88,12 @@ def test_overhead_is_taken_within_each_round():
     assert benchmark.over_floor(seconds, "kd step") == pytest.approx([1.1, 1.1, 1.0])
 
 
+def test_a_step_is_held_against_the_plain_step_of_its_round():
+    phases = {STUDENT_STEP: [1.0, 2.0, 4.0], "skd step": [3.0, 4.0, 4.0]}
+    result = {"phases": {name: {"seconds": {"rounds": rounds}} for name, rounds in phases.items()}}
+    assert benchmark.over_plain(result, "skd step") == (2.0, 1.5, 2.5)
+
+
 def test_spread_is_the_median_and_the_inclusive_quartiles():
     values = [5.0, 1.0, 9.0, 2.0, 2.5, 7.0]
     lower, median, upper = statistics.quantiles(values, n=4, method="inclusive")
@@ -255,19 +261,3 @@ def test_loss_alone_detaches_pyramid_levels():
     detached = benchmark._detached({"neck": [level, level]}, trained=True)
     assert [tensor.is_leaf and tensor.requires_grad for tensor in benchmark._tensors(detached)] == [True, True]
     assert [tensor.requires_grad for tensor in benchmark._detached((level,), trained=False)] == [False]
-
-
-def test_classifier_puts_the_suite_beside_a_step_by_hand_and_timm():
-    options = Options(size=(32, 32), batch=2)
-    comparison = benchmark.classifier(options, mini=True)
-    assert list(comparison.phases) == [
-        STUDENT_STEP,
-        TEACHER_FORWARD,
-        "kd step",
-        "by hand step",
-        "timm step",
-        "kd loss alone",
-    ]
-    assert comparison.steps == ["kd step", "by hand step", "timm step"]
-    for run in comparison.phases.values():
-        run()

@@ -39,13 +39,16 @@ def test_broken_config_is_one_message_with_the_file(config, text):
     ("options", "message"),
     [
         ({"modle.depth": 3}, "--cfg-options modle.depth: no config key 'modle'; did you mean 'model'"),
+        ({"max_iters": 3}, "no config key 'max_iters'; did you mean 'train_cfg.max_iters'"),
+        ({"max_iter": 3}, "no config key 'max_iter'; did you mean 'train_cfg.max_iters'"),
+        ({"nothing_like_it": 3}, "no config key 'nothing_like_it'$"),
         ({"model.heads.5.a": 1}, "--cfg-options model.heads.5.a does not fit"),
         ({"model.heads.x": 1}, "does not fit"),
     ],
 )
 def test_option_that_does_not_fit_names_itself(config, options, message):
     with pytest.raises(ConfigError, match=message):
-        read_config(config("model = dict(heads=[dict(a=1)])\n"), options)
+        read_config(config("model = dict(heads=[dict(a=1)])\ntrain_cfg = dict(max_iters=5)\n"), options)
 
 
 def test_mmsegs_shipped_configs_can_be_inherited_without_installing_anything(config, monkeypatch):

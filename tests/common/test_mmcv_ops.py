@@ -227,6 +227,14 @@ def test_operators_built_for_another_torch_are_replaced_with_the_reason_said_onc
     assert callable(sys.modules["mmcv._ext"].nms)
 
 
+def test_an_installation_without_operators_is_nothing_to_speak_of(fresh, capsys):
+    fresh.setattr(sys, "meta_path", [ExtensionFinder(ModuleNotFoundError("mmcv._ext")), *sys.meta_path])
+    for name in [name for name in sys.modules if name.startswith("mmdet.")]:
+        fresh.delitem(sys.modules, name)
+    assert install() == "torchvision"
+    assert capsys.readouterr().err == ""
+
+
 def test_operators_that_come_too_late_for_mmdet_say_so(fresh, capsys):
     fresh.setattr(sys, "meta_path", [ExtensionFinder(ModuleNotFoundError("mmcv._ext")), *sys.meta_path])
     fresh.setitem(sys.modules, "mmdet.models", ModuleType("mmdet.models"))

@@ -3,9 +3,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from common.errors import CheckpointError, DataError
+from common.errors import CheckpointError, ConfigError, DataError
 from common.export import ExportError
-from common.onnx_files import open_session, quantise, read_metadata
+from common.onnx_files import check_export, open_session, quantise, read_metadata
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,23 @@ def test_what_is_no_onnx_file_is_named(tmp_path, read):
     (tmp_path / "text.onnx").write_text("no network")
     with pytest.raises(CheckpointError, match=r"expected an ONNX file but .*text\.onnx"):
         read(tmp_path / "text.onnx")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"out": "last.pth"}, "a new file such as student.pth but found last.pth, the checkpoint itself"),
+        ({"onnx_file": "student.bin"}, "an ONNX file named [*].onnx but found student.bin"),
+        ({"onnx_file": None, "int8": True}, "expected --onnx FILE, beside which"),
+        ({"calibration_frames": 0}, "at least one face to calibrate with but found 0"),
+        ({"part": "train"}, "part 'val' or 'test' but found 'train'"),
+    ],
+)
+def test_options_of_an_export_that_do_not_fit_are_refused(options, message):
+    fitting = {"out": "student.pth", "onnx_file": "student.onnx", "int8": True, "calibration_frames": 1, "part": "val"}
+    check_export("last.pth", **fitting)
+    with pytest.raises(ConfigError, match=message):
+        check_export("last.pth", **{**fitting, **options}, frame="face")
 
 
 def test_a_network_in_integers_answers_nearly_the_same_and_says_the_same(network, tmp_path):

@@ -14,6 +14,7 @@ from common.report import (
     Picture,
     Section,
     Table,
+    gain_cell,
     legend,
     line_plot,
     mean_and_spread,
@@ -56,6 +57,15 @@ def test_table_in_terminal_shows_square_brackets_as_they_are():
     stream = io.StringIO()
     Table("scores [%]", ["name [a]", "x"], [["[bold]", 2.0]]).print(Console(file=stream, width=80))
     assert all(text in stream.getvalue() for text in ("scores [%]", "name [a]", "[bold]", "2.00"))
+
+
+def test_table_in_a_file_is_as_wide_as_it_is():
+    stream = io.StringIO()
+    row = ["first", *["0.12 to 0.34"] * 12]
+    Table("a title", ["class", *["a column's heading"] * 12], [row]).print(Console(file=stream, width=80))
+    title, heading, _, values = [line for line in stream.getvalue().splitlines() if line.strip()]
+    assert title.strip() == "a title"
+    assert heading.count("a column's heading") == values.count("0.12 to 0.34") == 12
 
 
 def test_table_refuses_a_row_of_another_length():
@@ -120,6 +130,22 @@ def test_line_plot_draws_a_reference_in_grey(tmp_path):
         picture = np.asarray(Image.open(tmp_path / f"{name}.png").convert("RGB")).reshape(-1, 3).astype(int)
         grey.append((np.abs(picture - 0x55).max(axis=1) <= 2).sum())
     assert grey[0] > grey[1] + 300
+
+
+@pytest.mark.parametrize(
+    ("values", "reference", "options", "text"),
+    [
+        ([71.0, 73.0], [69.0, 71.0], {}, "+2.00 (gain)"),
+        ([71.0, 73.0], [70.0, 72.0], {}, "+1.00 (no gain)"),
+        ([4.0, 4.2], [5.0, 5.0], {"less_is_better": True}, "-0.90 (gain)"),
+        ([4.0, 4.2], [5.0, 5.0], {"less_is_better": True, "share": True}, "-0.90, -18.0 % (gain)"),
+        ([1.0], [0.0], {"share": True}, "+1.00 (spread unknown)"),
+        ([], [5.0], {}, None),
+        ([5.0], [], {}, None),
+    ],
+)
+def test_a_gain_is_told_with_what_the_spread_of_seeds_lets_one_say(values, reference, options, text):
+    assert gain_cell(values, reference, **options) == text
 
 
 @pytest.mark.parametrize(

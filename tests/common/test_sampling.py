@@ -56,6 +56,37 @@ def test_every_visit_of_a_sample_is_augmented_anew():
     assert not any((first[i][1:] == second[i][1:]).any() for i in range(10))
 
 
+def drawn(weights, count, seed=0):
+    data = Noisy(len(weights))
+    data.weights = weights
+    return [index for index, _, _ in itertools.islice(SeededSampler(SeededDataset(data), seed=seed), count)]
+
+
+def test_samples_are_drawn_in_proportion_to_their_weights():
+    counts = np.bincount(drawn([1.0, 3.0, 0.0, 6.0], 8000), minlength=4)
+    # The standard deviation of a share is at most sqrt(0.25 / 8000).
+    np.testing.assert_allclose(counts / 8000, [0.1, 0.3, 0.0, 0.6], atol=4 * np.sqrt(0.25 / 8000))
+
+
+def test_weighted_draws_follow_from_the_seed_and_go_on_where_they_were():
+    weights = [1.0, 2.0, 3.0]
+    assert drawn(weights, 50) == drawn(weights, 50) != drawn(weights, 50, seed=1)
+    data = Noisy(3)
+    data.weights = weights
+    sampler = SeededSampler(data, seed=0)
+    sampler.skip(20)
+    assert [(index, position) for index, _, position in itertools.islice(sampler, 30)] == list(
+        zip(drawn(weights, 50)[20:], range(20, 50), strict=True)
+    )
+
+
+def test_without_shuffling_weights_mean_nothing():
+    data = Noisy(3)
+    data.weights = [0.0, 1.0, 1.0]
+    sampler = SeededSampler(data, shuffle=False, seed=0)
+    assert [index for index, _, _ in itertools.islice(sampler, 4)] == [0, 1, 2, 0]
+
+
 def test_seed_changes_order_and_augmentation():
     one, two = batches(3, seed=1), batches(3, seed=2)
     assert not torch.equal(one[:, 0], two[:, 0])

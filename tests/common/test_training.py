@@ -165,12 +165,13 @@ def test_checkpoint_with_code_in_it_does_not_run_it(run, tmp_path, way):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model.backbone.dept": 18}, "unexpected keyword argument 'dept'"),
+        ({"model.backbone.dept": 18}, "ResNet has no key 'dept'; did you mean 'depth'"),
         ({"model.backbone.type": "ResNeXtt"}, "ResNeXtt is not in the .*model registry"),
-        ({"optim_wrapper.optimizer.momentun": 0.9}, "unexpected keyword argument 'momentun'"),
+        ({"optim_wrapper.optimizer.momentun": 0.9}, "SGD has no key 'momentun'; did you mean 'momentum'"),
         ({"optim_wrapper.optimizer.type": "SDG"}, "no optimizer 'SDG'; did you mean 'SGD'"),
         ({"train_dataloader.dataset.pipeline.0.type": "CheckedImag"}, "CheckedImag is not in the"),
-        ({"train_cfg.max_iter": 3}, "unexpected keyword argument 'max_iter'"),
+        ({"train_cfg.max_iter": 3}, "IterBasedTrainLoop has no key 'max_iter'; did you mean 'max_iters'"),
+        ({"param_scheduler.0.pwer": 1}, "param_scheduler of .* has no key 'pwer'; did you mean 'power'"),
         ({"val_evaluator.type": "IoU"}, "IoU is not in the"),
         ({"default_hooks.checkpoint.intervall": 3}, "unknown key 'intervall'; did you mean 'interval'"),
     ],

@@ -42,20 +42,47 @@ def test_stored_scores_are_held_against_a_plain_step(capsys):
     assert " of a plain step (" in shown
 
 
+@pytest.mark.usefixtures("_threads")
+def test_two_teachers_of_landmarks_are_timed_and_stored(capsys):
+    arguments = ["landmarks", "--size", "32x32", "--batch", "2", "--rounds", "1", "--warmup", "0", "--threads", "1"]
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "landmarks, 32x32, batch 2, cpu" in shown
+    assert "kd, stored points, step: " in shown
+    assert " of a plain step (" in shown
+
+
+def test_a_stream_is_timed_with_the_suites_own_network(tmp_path, capsys):
+    file = tmp_path / "figures.json"
+    assert main(["stream", "--samples", "1.1e6", "--rounds", "1", "--warmup", "0", "--json", str(file)]) == 0
+    assert "kdcnn_generated.onnx" in capsys.readouterr().out
+    stored = json.loads(file.read_text())
+    assert stored["samples"] == 1_100_000
+    assert "provenance" in stored
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["seg", "--samples", "1e6"], "--samples is for stream but found seg"),
+        (["seg", "student.onnx"], "--onnx is for stream but found seg"),
         (["classifier", "--methods", "cwd"], "expected method kd"),
         (["classifier", "--mini", "--rounds", "0", "--size", "32x32"], "at least 1 round"),
         (["seg", "--student-config", "no/such.py"], "no/such.py"),
-        (["losses", "--mini", "--amp"], "--amp is for amr, classifier and seg but found losses"),
-        (["losses", "--mini", "--size", "32x32"], "--size is for amr, classifier and seg"),
-        (["losses", "--mini", "--batch", "2"], "--batch is for amr, classifier and seg"),
-        (["losses", "--mini", "--compile"], "--compile is for amr, classifier and seg"),
-        (["losses", "--mini", "--warmup", "2"], "--warmup is for amr, classifier and seg"),
-        (["losses", "--mini", "--paper"], "--paper is for seg but"),
+        (["losses", "--mini", "--amp"], "--amp is for amr, classifier, landmarks and seg but found losses"),
+        (["losses", "--mini", "--size", "32x32"], "--size is for amr, classifier, landmarks and seg"),
+        (["losses", "--mini", "--batch", "2"], "--batch is for amr, classifier, landmarks and seg"),
+        (["losses", "--mini", "--compile"], "--compile is for amr, classifier, landmarks and seg"),
+        (["losses", "--mini", "--warmup", "2"], "--warmup is for amr, classifier, landmarks, seg and stream"),
+        (["losses", "--mini", "--paper"], "--paper is for landmarks and seg but"),
+        (["landmarks", "--methods", "kd"], "--methods is for amr, classifier and seg but found landmarks"),
+        (["seg", "--config", "x.py"], "--config is for landmarks but found seg"),
+        (["landmarks", "--config", "x.py"], "x.py"),
         (["losses", "--mini", "--methods", "kd"], "--methods is for amr, classifier and seg"),
-        (["losses", "--mini", "--teacher-dtype", "float16"], "--teacher-dtype is for amr, classifier and seg"),
+        (
+            ["losses", "--mini", "--teacher-dtype", "float16"],
+            "--teacher-dtype is for amr, classifier, landmarks and seg",
+        ),
         (["seg", "--losses", "kd_loss"], "--losses is for losses but found seg"),
         (["seg", "--mini"], "--mini is for classifier and losses but found seg"),
         (["classifier", "--student-config", "x.py"], "--student-config is for amr and seg but found classifier"),

@@ -80,7 +80,7 @@ def test_seeds_under_one_name_are_compared_with_a_baseline(make_network, tmp_pat
     printed, said = capsys.readouterr()
     assert "warning" not in said
     assert "3.75 ± 1.06" in printed
-    assert "-2.25 (-37.5 %): spread unknown" in printed
+    assert "-2.25, -37.5 % (spread unknown)" in printed
     assert "AUC of the paper" in printed
     assert f"report: {out / 'index.html'}" in printed
     assert "inter-ocular 0-1" in record(out)["provenance"]["distance"]

@@ -283,7 +283,7 @@ def set_teacher(key, value):
     ("change", "message"),
     [
         (lambda c: c.update(optim_wraper={}), "unknown config key 'optim_wraper'"),
-        (lambda c: c["model"].update(studnet={}), "unexpected keyword argument 'studnet'"),
+        (lambda c: c["model"].update(studnet={}), "Distiller has no key 'studnet'; did you mean 'student'"),
         (lambda c: c["model"]["taps"].update(logits="decode_head.conv_sg"), "did you mean 'decode_head.conv_seg'"),
         (lambda c: c["model"]["taps"].update(logits="decode_head.loss_decode"), "'decode_head.loss_decode' of the"),
         (set_loss("type", "KDLos"), "no loss 'KDLos'; did you mean 'KDLoss'"),

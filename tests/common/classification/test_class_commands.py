@@ -28,7 +28,7 @@ def test_the_digits_pass(config):
 @pytest.mark.parametrize(
     ("config", "options", "message"),
     [
-        (STUDENT, {"train_dataloader.dataset.splitt": "train"}, "train_dataloader.* argument 'splitt'"),
+        (STUDENT, {"train_dataloader.dataset.splitt": "train"}, "train_dataloader.* has no key 'splitt'"),
         (STUDENT, {"val_dataloader.dataset.type": "DigitDataset"}, "val_dataloader.*did you mean 'DigitsDataset'"),
         (STUDENT, {"model.network.num_classes": 7}, "expected num_classes=10, .* but SmallCNN has 7"),
         (STUDENT, {"model.network.type": "torchvision_network"}, "but torchvision_network has 1000"),
@@ -85,10 +85,10 @@ def teacher(tmp_path):
     [
         (["--data-root", "nowhere"], "expected datasets with a data_root but found none"),
         (["--cfg-options", "test_dataloader=None"], "expected a test_dataloader"),
-        (["--cfg-options", "test_dataloader.dataset.splitt=test"], "unexpected keyword argument 'splitt'"),
+        (["--cfg-options", "test_dataloader.dataset.splitt=test"], "has no key 'splitt'; did you mean 'split'"),
         (["--cfg-options", "test_dataloader.dataset.type=DigitDataset"], "did you mean 'DigitsDataset'"),
         (["--cfg-options", "model.network.type=SmallCN"], "SmallCN"),
-        (["--cfg-options", "model.network.width=3"], "unexpected keyword argument 'width'"),
+        (["--cfg-options", "model.network.width=3"], "has no key 'width'"),
     ],
 )
 def test_a_mistake_in_scoring_is_one_line(run, checkpoint, arguments, message):

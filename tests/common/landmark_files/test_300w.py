@@ -159,10 +159,15 @@ def test_missing_folder_is_refused_and_tells_what_is_there(root):
 
 def test_image_without_points_is_refused_or_left_out(root, complete, logged):
     write_image(root / "ibug" / "image_100.jpg")
-    with pytest.raises(DataError, match=r"1 images without PTS file \(the first is .*image_100\.jpg\)"):
+    with pytest.raises(DataError, match=r"1 images without points \(the first is .*image_100\.jpg\)"):
         read_300w(root, "test")
     assert len(read_300w(root, "test", skip_incomplete=True)) == 6
     assert len(logged) == 1
+
+
+def test_points_in_other_formats_beside_the_published_ones_are_passed_over(root, complete):
+    (root / "ibug" / "image_003_1.ljson").write_text("{}")
+    assert len(read_300w(root, "test")) == 6
 
 
 def test_points_of_another_scheme_are_refused(root):

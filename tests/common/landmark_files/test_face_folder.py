@@ -60,8 +60,8 @@ def test_image_without_points_and_points_without_image_are_refused_and_counted(f
     write_label(faces / "lost.pts", THREE)
     with pytest.raises(DataError) as error:
         read_folder(faces)
-    assert "3 images without PTS file (the first is" in str(error.value)
-    assert "x.png) and 1 PTS files without image" in str(error.value)
+    assert "3 images without points (the first is" in str(error.value)
+    assert "x.png) and 1 files of points without image" in str(error.value)
     assert "lost.pts" in str(error.value)
 
 
@@ -69,7 +69,7 @@ def test_files_without_partner_are_left_out_and_told_on_demand(faces, logged):
     write_image(faces / "x.png")
     assert len(read_folder(faces, skip_incomplete=True)) == 2
     assert len(logged) == 1
-    assert "left out 1 images without PTS file" in logged[0]
+    assert "left out 1 images without points" in logged[0]
 
 
 def test_two_images_for_one_face_are_refused(faces):
@@ -95,7 +95,7 @@ def test_linked_folder_is_read(faces, tmp_path):
 
 def test_empty_and_missing_folders_are_refused(faces, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"images with PTS files in .*empty but found neither"):
+    with pytest.raises(DataError, match=r"images with PTS or LJSON files in .*empty but found neither"):
         read_folder(tmp_path / "empty", "68")
     with pytest.raises(DataError, match=r"found none at .*none"):
         read_folder(tmp_path / "none", "68")

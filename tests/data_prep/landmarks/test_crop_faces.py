@@ -171,7 +171,7 @@ def test_attributes_of_wflw_survive(tmp_path):
     assert found == {face.name: dict(face.attributes) for face in read_wflw(root, "test")}
 
 
-def test_coco_and_tables_are_given_by_part(tmp_path):
+def test_files_that_list_faces_are_given_by_part(tmp_path):
     path = write_coco(tmp_path / "coco", coco(3))
     scheme = write_scheme_of_three(tmp_path / "three.json")
     common = ("--root", tmp_path / "coco", "--scheme", scheme)
@@ -185,6 +185,15 @@ def test_coco_and_tables_are_given_by_part(tmp_path):
     assert run(*arguments) == 0
     # Counted from 1: (4, 4), (14, 4), (9, 14), a square of 10 pixels and 3 more on each side.
     assert read_folder(out / "test")[0].points.tolist() == [[3, 3], [13, 3], [8, 13]]
+    parts = "".join(f"<part name='{number}' x='{4 + 9 * number}' y='{8 + number}'/>" for number in range(3))
+    xml = tmp_path / "faces.xml"
+    xml.write_text(
+        "<dataset><images><image file='1.png'><box top='7' left='3' width='22' height='9'>"
+        f"{parts}</box></image></images></dataset>"
+    )
+    arguments = ("--from", "dlib", *common, "--annotations", f"test={xml}", "--out", out, "--force")
+    assert run(*arguments) == 0
+    assert [face.name for face in read_folder(out / "test")] == ["1"]
 
 
 def test_official_boxes_are_asked_for(tmp_path, capsys):

@@ -74,6 +74,44 @@ def test_shrinking_averages_over_what_is_lost():
     assert crop[2:-2, 2:-2].std() < 8
 
 
+def test_a_crop_of_whole_steps_is_the_means_of_its_squares():
+    image = np.random.default_rng(0).integers(0, 256, (200, 300, 3)).astype(np.uint8)
+    crop = warp(image, np.array([[0.25, 0, -0.375], [0, 0.25, -0.375]]), 32)  # 4 x 4 pixels become one
+    means = image[:128, :128].reshape(32, 4, 32, 4, 3).mean(axis=(1, 3))
+    assert np.abs(crop[:30, :30] - means[:30, :30]).max() <= 0.5
+
+
+@pytest.mark.parametrize("rotation", [0, 30])
+def test_a_small_part_of_a_large_image_gives_the_same_crop_as_all_of_it(rotation):
+    """But for where the means start."""
+    image = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (400, 600, 3)).astype(np.uint8), (0, 0), 5)
+    matrix = square_crop((200, 120, 320, 240), 32, rotation=rotation)
+    whole = cv2.resize(image, (150, 100), interpolation=cv2.INTER_AREA)
+    expected = cv2.warpAffine(whole, compose(matrix, np.array([[4, 0, 1.5], [0, 4, 1.5]])), (32, 32))
+    assert np.abs(warp(image, matrix, 32).astype(float) - expected).max() < 4
+
+
+def test_large_images_are_not_shrunk_as_a_whole(monkeypatch):
+    sizes, resize = [], cv2.resize
+    monkeypatch.setattr(
+        cv2, "resize", lambda image, *args, **kwargs: sizes.append(image.shape) or resize(image, *args, **kwargs)
+    )
+    warp(np.zeros((2000, 3000, 3), np.uint8), square_crop((100, 100, 200, 200), 32), 32)
+    (shape,) = sizes
+    assert max(shape) < 200
+
+
+@pytest.mark.parametrize("box", [[-40, -30, 60, 50], [250, 150, 400, 300], [-900, -900, -800, -800], [0, 0, 299, 199]])
+def test_a_crop_is_black_outside_of_the_image(box):
+    matrix = square_crop(box, 16)
+    crop = warp(np.full((200, 300, 3), 200, np.uint8), matrix, 16)
+    y, x = np.indices((16, 16))
+    places = apply(invert(matrix), np.stack([x, y], axis=-1).reshape(-1, 2)).reshape(16, 16, 2)
+    beyond = np.maximum(-places, places - (299, 199)).max(axis=-1) * 16 / (1.5 * max(box[2] - box[0], box[3] - box[1]))
+    assert not crop[beyond > 1].any()
+    assert (crop[beyond < -1] == 200).all()
+
+
 def test_invert_and_compose_lead_back():
     matrix = square_crop(BOX, 64, rotation=33, scale=1.1, flip=True)
     points = np.random.default_rng(0).normal(size=(5, 2))

@@ -1,14 +1,18 @@
 """Faces as samples."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config
 from small_faces import COLOURS, COUNTS, SCHEME, write_faces
 
 from common.errors import ConfigError, DataError
+from common.landmark_files import read_folder, write_scheme
 from common.sampling import SeededDataset
 from tasks.landmarks.crop import apply, in_pixels, invert
-from tasks.landmarks.datasets import FaceDataset, PTSFaces
+from tasks.landmarks.datasets import DlibFaces, FaceDataset, PTSFaces, build_dataset
 
 DULL = {"gamma": 0, "noise": 0, "blur": 0, "rectangles": 0}
 
@@ -89,6 +93,52 @@ def test_fingerprint_tells_other_views_from_these(faces):
     assert plain.fingerprint == data(faces, augment={}, views=2).fingerprint
     others = [data(faces, augment={"flip": 0.1}, views=2), data(faces, augment={}, views=2, view_seed=1), data(faces)]
     assert len({plain.fingerprint, *(other.fingerprint for other in others)}) == 4
+
+
+def marked(root, **attributes):
+    """Two faces, the second with attributes."""
+    first, second = read_folder(root / "train")[:2]
+    return [first, dataclasses.replace(second, attributes=attributes)]
+
+
+def test_faces_with_attributes_are_drawn_more_often(faces):
+    more = FaceDataset(marked(faces, pose=True, blur=True, dark=False), SCHEME, oversample={"pose": 4, "blur": 0.5})
+    assert more.weights == [1, 5.5]
+    assert data(faces).weights is None
+    views = FaceDataset(marked(faces, pose=True), SCHEME, augment={"flip": 0.5}, views=3, oversample={"pose": 1})
+    assert views.weights == [1, 2] * 3
+    assert SeededDataset(views).weights == views.weights
+
+
+@pytest.mark.parametrize(
+    ("oversample", "told"),
+    [
+        ({"poze": 1}, "oversample: no attribute 'poze'; did you mean 'pose'"),
+        ({"x": 1}, "oversample: no attribute 'x'; there are pose"),
+        ({"pose": -1}, "a number of at least 0 for 'pose' but found -1"),
+    ],
+)
+def test_draws_that_make_no_sense_are_refused(faces, oversample, told):
+    with pytest.raises(ConfigError, match=told):
+        FaceDataset(marked(faces, pose=False), SCHEME, oversample=oversample)
+
+
+def test_faces_of_an_xml_file_are_read(tmp_path):
+    write_faces(tmp_path / "faces", {"train": 1})
+    write_scheme(tmp_path / "scheme.json", SCHEME)
+    parts = "".join(f"<part name='{number}' x='{number}' y='{2 * number}'/>" for number in range(5))
+    (tmp_path / "train.xml").write_text(
+        f"<dataset><images><image file='faces/train/0.png'><box top='0' left='0' width='9' height='9'>{parts}</box>"
+        "</image></images></dataset>"
+    )
+    read = DlibFaces(str(tmp_path), "train.xml", str(tmp_path / "scheme.json"))
+    assert read[0]["data_samples"].image_points.tolist() == [[number, 2 * number] for number in range(5)]
+
+
+def test_a_runs_own_config_gives_the_faces_without_the_seeding(tmp_path):
+    faces = {"type": "PTSFaces", "data_root": str(write_faces(tmp_path / "faces")), "scheme": None, "part": "train"}
+    cfg = Config({"train_dataloader": {"dataset": {"type": "SeededDataset", "dataset": faces}}})
+    assert len(build_dataset(cfg, "train").faces) == COUNTS["train"]
 
 
 def test_a_folder_without_val_gives_a_share_of_train(tmp_path):

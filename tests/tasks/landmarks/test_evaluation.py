@@ -7,7 +7,7 @@ from square_faces import POINTS, SCHEME, Faces, Shifted, face, network
 
 from common.errors import CheckpointError, ConfigError, DataError
 from common.landmark_files.scheme import SCHEMES
-from tasks.landmarks.evaluation import evaluate_networks, evenly_spread
+from tasks.landmarks.evaluation import evaluate_networks
 from tasks.landmarks.results import Settings
 
 TWO = [face("a"), face("b", 2 * POINTS)]  # 10 and 20 pixels from eye to eye
@@ -82,8 +82,6 @@ def test_regions_average_their_points_and_occluded_ones_stand_apart():
 
 
 def test_a_limit_spreads_evenly():
-    assert evenly_spread(10, 4) == [0, 2, 5, 7]
-    assert evenly_spread(3, 5) == evenly_spread(3, None) == [0, 1, 2]
     faces = [face(str(place), (place + 1) * POINTS) for place in range(4)]
     found = evaluate_networks([network("kd", faces, (1.0, 0.0))], Settings(limit=2))
     assert [each.name for each in found.faces] == ["0", "2"]
@@ -118,15 +116,8 @@ def test_faces_of_one_file_are_told_apart_by_their_place():
 
 def test_copies_are_no_seeds():
     networks = [network("kd", TWO, weights="same"), network("kd", TWO, weights="same")]
-    with pytest.raises(CheckpointError, match=r"same weights in same\.pth and same\.pth; leave one out"):
+    with pytest.raises(CheckpointError, match="same weights"):
         evaluate_networks(networks, Settings())
-
-
-def test_seeds_are_of_one_network():
-    other = network("kd", TWO, weights="other")
-    other.model.layer = torch.nn.Linear(768, 2)
-    with pytest.raises(ConfigError, match="found 7690 and 1538 parameters"):
-        evaluate_networks([network("kd", TWO), other], Settings())
 
 
 def test_networks_see_the_same_faces():

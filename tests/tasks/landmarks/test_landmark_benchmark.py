@@ -90,6 +90,7 @@ def test_faces_of_noise_are_the_same_every_time():
     ("options", "config", "message"),
     [
         (Options(size=(32, 64), batch=2), "kd", "two equal sides for faces"),
+        (Options(size=(32, 32), batch=2, compile=True), "kd", "landmarks without --compile"),
         (OPTIONS, "plain", r"that distils, such as kd_faces68\.py, but found .*plain"),
     ],
 )

@@ -18,9 +18,7 @@ from common.errors import CheckpointError, ConfigError
 from common.landmark_files import read_pts
 from common.report import write_png
 from tasks.landmarks import predict as module
-from tasks.landmarks.crop import square_crop, warp
 from tasks.landmarks.export import export
-from tasks.landmarks.landmarker import cut
 from tasks.landmarks.model import LandmarkModel
 from tasks.landmarks.predict import predict, predict_video
 from tasks.landmarks.video import VideoReader, VideoWriter
@@ -338,21 +336,6 @@ def test_a_second_prediction_mends_a_detectors_box():
     first, second = (np.abs(network.points(image, box, refine)[0] - POINTS).max() for refine in (0, 1))
     assert second < 0.5 < first
     assert network.points(image, box).tolist() == network.points(image, box, 1).tolist()
-
-
-@pytest.mark.parametrize(
-    "box",
-    [[100, 50, 200, 180], [-40, -30, 60, 50], [250, 150, 400, 300], [130, 100, 140, 110], [-900, -900, -800, -800]],
-)
-def test_the_part_that_a_crop_shows_gives_the_crop_of_the_image(box):
-    """But for how OpenCV rounds, and in crops of less than half the size for where means start."""
-    image = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
-    image = cv2.GaussianBlur(image, (0, 0), 3)
-    for size in (16, 64, 128, 224):
-        matrix = square_crop(box, size, 0.25, rotation=20)
-        np.testing.assert_allclose(cut(image, matrix, size), warp(image, matrix, size), atol=12)
-        difference = cut(image, matrix, size).astype(float) - warp(image, matrix, size)
-        assert np.abs(difference).mean() < 2
 
 
 def test_points_that_are_not_finite_are_refused():

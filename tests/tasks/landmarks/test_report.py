@@ -64,15 +64,15 @@ def test_tables_tell_what_errors_are_divided_by():
 def test_a_smaller_error_is_a_gain_only_beyond_the_spread_of_seeds():
     found = evaluation(plain=[0.60, 0.62], kd=[0.50, 0.51], same=[0.60, 0.64], worse=[0.85, 0.86], one=[0.3])
     gains = {row[0]: row[1:] for row in gains_table(found, "plain").rows}
-    assert gains["kd"] == ["-1.05 (-17.2 %): gain", "+0.00: no gain", "+10.50: gain", "100.0"]
-    assert gains["same"][0] == "+0.10 (+1.6 %): no gain"
-    assert gains["worse"][0] == "+2.45 (+40.2 %): loss"
-    assert gains["worse"][2:] == ["-24.50: loss", "0.0"]
-    assert gains["one"][0].endswith("spread unknown")
+    assert gains["kd"] == ["-1.05, -17.2 % (gain)", "+0.00 (no gain)", "+10.50 (gain)", "100.0"]
+    assert gains["same"][0] == "+0.10, +1.6 % (no gain)"
+    assert gains["worse"][0] == "+2.45, +40.2 % (loss)"
+    assert gains["worse"][2:] == ["-24.50 (loss)", "0.0"]
+    assert gains["one"][0].endswith("(spread unknown)")
 
 
 def test_a_baseline_without_errors_has_no_share():
-    assert gains_table(evaluation(plain=[0.0], kd=[0.1]), "plain").rows[0][1] == "+1.00: spread unknown"
+    assert gains_table(evaluation(plain=[0.0], kd=[0.1]), "plain").rows[0][1] == "+1.00 (spread unknown)"
 
 
 def test_parts_are_told_with_their_faces():

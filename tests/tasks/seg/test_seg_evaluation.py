@@ -18,7 +18,6 @@ from tasks.seg.evaluation import (
     boundary_table,
     choose_frames,
     evaluate,
-    frame_indices,
     per_class_table,
     write_evaluation,
 )
@@ -109,11 +108,6 @@ def test_frames_count_right_pixels_near_boundaries(tmp_path):
     assert all(frame.boundary_right == frame.boundary_pixels for frame in perfect)
     # All of the 2 * 3 * 10 wrong pixels lie within 5 pixels of a boundary.
     assert [frame.boundary_pixels - frame.boundary_right for frame in shifted] == [60] * 4
-
-
-def test_limit_spreads_evenly():
-    assert frame_indices(10, 4) == [0, 2, 5, 7]
-    assert frame_indices(3, 4) == frame_indices(3, None) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(

@@ -227,6 +227,7 @@ def test_an_onnx_student_says_its_classes_and_its_input(folder, exported):
     metadata = {entry.key: entry.value for entry in stored.metadata_props}
     assert json.loads(metadata["classes"]) == list(META["classes"])
     assert json.loads(metadata["palette"]) == META["palette"]
+    assert metadata["task"] == "seg"
     assert metadata["input"].startswith("RGB, 0 to 255")
     assert exported["onnx"]["input_shape"] == ["batch", 3, 64, 96]
 
