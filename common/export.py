@@ -6,7 +6,7 @@ import logging
 import statistics
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from common.atomic import atomic_write
 from common.checkpoint import file_sha256, load_strictly, read_checkpoint, save_atomically, state_dict_of
-from common.errors import UserError
+from common.errors import DataError, UserError
 from common.modes import in_eval_mode
 
 KEPT_META = ("dataset_meta", "epoch", "iter", "seed", "time", "mmengine_version", "experiment_name")
@@ -28,6 +28,17 @@ WARM_UP_RUNS = 3
 
 class ExportError(UserError):
     """A network that can't be written as ONNX, or whose ONNX file computes something else."""
+
+
+def refuse_to_replace(files: Iterable[Path]) -> None:
+    """See that none of the files that are about to be written is there.
+
+    Raises:
+        DataError: naming those that are.
+    """
+    there = [str(file) for file in files if file.exists()]
+    if there:
+        raise DataError(f"expected new files but found {', '.join(there)}; name others, or replace them with --force")
 
 
 def export_student(

@@ -2,17 +2,24 @@
 
 python tools/export.py CONFIG CHECKPOINT --out student.pth [--onnx student.onnx] [--size 512x1024] [--labels]
 python tools/export.py CONFIG CHECKPOINT --out student.pth --onnx student.onnx --temperature fit --int8
+
+Files that are there stay; --force replaces them.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from common.command_line import image_size
 from common.config import read_config
 from common.errors import exit_on_user_error
-from tasks import check_options, command_of
+from common.export import refuse_to_replace
+from common.onnx_files import INT8_SUFFIX
+from tasks import check_options, command_of, task_of
 
 
 def parse_args(arguments: list[str] | None) -> argparse.Namespace:
@@ -20,8 +27,11 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("config", help="config of the network, or of the run that distilled it")
     parser.add_argument("checkpoint", help="its trained weights")
-    parser.add_argument("--out", default="student.pth", help="plain checkpoint to write (%(default)s)")
+    parser.add_argument(
+        "--out", metavar="FILE", help="plain checkpoint to write (CONFIG's name + _student.pth, beside CHECKPOINT)"
+    )
     parser.add_argument("--onnx", metavar="FILE", help="also write ONNX, checked with onnxruntime")
+    parser.add_argument("--force", action="store_true", help="replace files that are there")
     parser.add_argument("--trust-checkpoint", action="store_true", help="unpickle any object in it: this can run code")
     # Options that are not given are left to the task.
     images = parser.add_argument_group("segmentation", argument_default=argparse.SUPPRESS)
@@ -49,12 +59,20 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def image_size(text: str) -> tuple[int, int]:
-    """``'512x1024'`` as height and width."""
-    sides = text.lower().split("x")
-    if len(sides) != 2 or not all(side.isdigit() and int(side) > 0 for side in sides):
-        raise argparse.ArgumentTypeError(f"expected HEIGHTxWIDTH, such as 512x1024, but found {text!r}")
-    return int(sides[0]), int(sides[1])
+def exported_files(out: str, onnx: str | None, int8: bool, beside: Mapping[str, Sequence[str]]) -> list[Path]:
+    """The files that an export writes.
+
+    Args:
+        out: the plain checkpoint.
+        onnx: the ONNX file, if there is to be one.
+        int8: whether one in integers stands beside it.
+        beside: a task's suffixes of what else stands beside the files of 'out' and 'onnx'.
+    """
+    files = [Path(out), *(Path(out).with_suffix(suffix) for suffix in beside.get("out", ()))]
+    if onnx is not None:
+        suffixes = [*beside.get("onnx", ()), *([INT8_SUFFIX] if int8 else [])]
+        files += [Path(onnx), *(Path(onnx).with_suffix(suffix) for suffix in suffixes)]
+    return files
 
 
 def describe(report: dict[str, Any]) -> str:
@@ -104,10 +122,18 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
     options = vars(parse_args(arguments))
     config, checkpoint, out, onnx = (options.pop(name) for name in ("config", "checkpoint", "out", "onnx"))
-    trust = options.pop("trust_checkpoint")
-    export = command_of(read_config(config), "export")
+    trust, force = options.pop("trust_checkpoint"), options.pop("force")
+    cfg = read_config(config)
+    export = command_of(cfg, "export")
     check_options(export, options, config)
+    out = out or str(Path(checkpoint).with_name(f"{Path(config).stem}_student.pth"))
+    files = exported_files(out, onnx, options.get("int8", False), task_of(cfg).EXPORTED_BESIDE)
+    if not force:
+        refuse_to_replace(file for file in files if file.resolve() != Path(checkpoint).resolve())
     print(describe(export(config, checkpoint, out, onnx, trust=trust, **options)))
+    report = Path(onnx or out).with_suffix(".json")
+    if report in files:
+        print(f"{report}: all of this, and what the files tell of themselves")
     return 0
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from mmengine.config import ConfigDict
@@ -13,7 +12,7 @@ from mmengine.registry import MODELS, init_default_scope
 from torch.utils.data import Dataset
 
 import tasks.amr  # noqa: F401
-from common.benchmark import STEP, STUDENT_STEP, TEACHER_FORWARD, Comparison, Options, Spread, engine_step
+from common.benchmark import STEP, STUDENT_STEP, TEACHER_FORWARD, Comparison, Options, engine_step
 from common.config import read_config
 from common.errors import ConfigError
 from common.provenance import portable_path
@@ -104,9 +103,3 @@ def signals(options: Options, student: str, teacher: str, methods: Sequence[str]
             "teacher_parameters": sum(p.numel() for p in taught.parameters()),
         },
     )
-
-
-def over_plain(result: Mapping[str, Any], name: str) -> Spread:
-    """How much longer phase ``name`` of `common.benchmark.measure` takes than a plain step of the same round."""
-    rounds = (result["phases"][phase]["seconds"]["rounds"] for phase in (name, STUDENT_STEP))
-    return Spread.of([one / plain for one, plain in zip(*rounds, strict=True)])

@@ -5,33 +5,29 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from logging import WARNING
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import h5py
 import numpy as np
 import torch
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 from torch.utils.data import Dataset
 
+from common import modulations
+from common.atomic import atomic_write
 from common.errors import ConfigError, DataError, did_you_mean
+from common.frame_files import FrameTable, open_frame_table
 from common.sample_batch import LoadedTogether
-from tasks.amr.frame_files import FrameReader, FrameTable, open_frame_table, open_hdf5, read_one_hot
 from tasks.amr.rml_files import CACHE, converted
 from tasks.amr.splits import DEFAULT, PARTS, build_split
 
 HDF5_SUFFIXES = (".h5", ".hdf5")
-RML2016A_CLASSES = ("8PSK", "AM-DSB", "AM-SSB", "BPSK", "CPFSK", "GFSK", "PAM4", "QAM16", "QAM64", "QPSK", "WBFM")
-RML2016B_CLASSES = tuple(name for name in RML2016A_CLASSES if name != "AM-SSB")
-# What the columns of Y mean. The order in classes.txt, which comes with the set, is another, and wrong.
-RML2018A_CLASSES = (
-    *("OOK", "4ASK", "8ASK", "BPSK", "QPSK", "8PSK", "16PSK", "32PSK", "16APSK", "32APSK", "64APSK", "128APSK"),
-    *("16QAM", "32QAM", "64QAM", "128QAM", "256QAM", "AM-SSB-WC", "AM-SSB-SC", "AM-DSB-WC", "AM-DSB-SC"),
-    *("FM", "GMSK", "OQPSK"),
-)
 CONSTANT_ENVELOPE = ("FM", "GMSK")
 # Noise alone unsteadies an envelope by 0.22 at 10 dB; below, it hides what phase modulations lack in steadiness.
 STEADY_FROM = 10
@@ -42,7 +38,8 @@ NO_VALIDATION = "--cfg-options val_dataloader=None val_cfg=None val_evaluator=No
 class SignalDataset(Dataset):
     """Labelled IQ frames of an HDF5 file or RadioML pickle, of any classes; read one by one as they are needed.
 
-    A pickle is converted once, into the folder ``cache``; see `tasks.amr.rml_files`.
+    HDF5 files have one of the layouts of `common.frame_files`. A pickle is a dict from (modulation, SNR in whole dB) to
+    frames ``[n, 2, L]``; it is converted once, into the folder ``cache``, see `tasks.amr.rml_files`.
 
     Each sample is a dict of
 
@@ -54,20 +51,22 @@ class SignalDataset(Dataset):
     A frame costs microseconds to read: data loaders are fastest without workers, and with
     ``collate_fn=dict(type='join_samples')``, which keeps together what is read together.
 
-    ``metainfo`` has plain values alone and goes into checkpoints: ``classes``, ``snrs``, ``length``, ``split`` (see
-    `tasks.amr.splits.Split.as_dict`) and, where the file says so or the set is known for it, ``sample_rate`` in Hz and
-    ``samples_per_symbol`` (one number, or the least and the most).
+    ``metainfo`` has plain values alone and goes into checkpoints: ``classes``, ``snrs``, ``length``, ``part``,
+    ``split`` (see `tasks.amr.splits.Split.as_dict`) and, where the file says so or the set is known for it,
+    ``sample_rate`` in Hz, ``samples_per_symbol`` (one number, or the least and the most), and ``generated`` (see
+    `common.frame_files.FrameTable`).
 
     Args:
-        data_root: folder of the file.
-        ann_file: the file, relative to ``data_root`` or absolute: .h5, .hdf5, or a RadioML pickle of any other name.
-        part: 'train', 'val', 'test', or 'all' for every frame.
+        data_root: folder of the file; or the file itself, without ``ann_file``.
+        ann_file: the file, relative to ``data_root`` or absolute; what is no HDF5 is taken for a RadioML pickle.
+        part: 'train', 'val', 'test', or 'all' for every frame; must be given.
         split: how the file is divided: see `tasks.amr.splits.build_split`.
+        classes: names of the classes in the order of the labels, for an HDF5 file that does not name them.
         mods: names of the classes to take, numbered in this order; by default all, in the file's order.
         snrs: labels to take, in dB; by default all.
         frames_per_cell: at most so many frames of each (modulation, SNR) in this part.
         in_memory: read the chosen frames once, at the start.
-        cache: folder for the HDF5 form of pickles, relative to the working directory or absolute.
+        cache: folder for the HDF5 form of pickles and for fingerprints, relative to the working directory or absolute.
 
     Raises:
         ConfigError: for an unknown part, class or split, or a part that the split does not have.
@@ -84,26 +83,23 @@ class SignalDataset(Dataset):
         self,
         data_root: str = "",
         ann_file: str = "",
-        part: str = "train",
+        part: str | None = None,
         split: str | Mapping[str, Any] = DEFAULT,
+        classes: Sequence[str] | None = None,
         mods: Sequence[str] | None = None,
         snrs: Sequence[int] | None = None,
         frames_per_cell: int | None = None,
         in_memory: bool = False,
         cache: str = CACHE,
     ):
-        named = ann_file or self.ann_file
-        if not named:
-            raise ConfigError(f"expected ann_file, the file of frames, for {type(self).__name__} but found none")
-        if part not in (*PARTS, "all"):
-            raise ConfigError(f"expected part {', '.join(map(repr, (*PARTS, 'all')))} but found {part!r}")
+        _check_part(type(self).__name__, part)
+        for key, values in {"classes": classes, "mods": mods, "snrs": snrs}.items():
+            if isinstance(values, str) or not isinstance(values, Sequence | None):
+                raise ConfigError(f"expected a list for {key} of {type(self).__name__} but found {values!r}")
         if frames_per_cell is not None and frames_per_cell < 1:
             raise ConfigError(f"expected frames_per_cell of 1 or more but found {frames_per_cell}")
-        self.part = part
-        self.cache = cache
-        path = Path(data_root) / named
-        packed = path.with_name(self.archive) if self.archive else path
-        self.table = self._open(packed if packed.is_file() and not path.is_file() else path)
+        self.part, self.cache = part, cache
+        self.table = self._open(self._path(Path(data_root), ann_file), classes)
         cells = self.table.rows_by_cell()
         self.split = build_split(split, {cell: len(rows) for cell, rows in cells.items()}, self.table.source)
         self.classes = _chosen_classes(self.table, mods)
@@ -115,8 +111,19 @@ class SignalDataset(Dataset):
         self.snr_labels = self.table.snrs[self.rows].astype(np.float32)
         self._stored = self.table.reader.read(self.rows) if in_memory else None
 
-    def _open(self, path: Path) -> FrameTable:
-        table = open_frame_table(path if path.suffix in HDF5_SUFFIXES else converted(path, self.cache))
+    def _path(self, root: Path, ann_file: str) -> Path:
+        named = ann_file or self.ann_file
+        if not ann_file and (root.is_file() or (root.name and not named)):
+            return root
+        if not named:
+            raise ConfigError(f"expected ann_file, the file of frames, for {type(self).__name__} but found none")
+        path = root / named
+        packed = path.with_name(self.archive) if self.archive else path
+        return packed if packed.is_file() and not path.is_file() else path
+
+    def _open(self, path: Path, classes: Sequence[str] | None) -> FrameTable:
+        is_hdf5 = path.suffix in HDF5_SUFFIXES or (path.is_file() and h5py.is_hdf5(path))
+        table = open_frame_table(path if is_hdf5 else converted(path, self.cache), classes)
         expected = self.expected_classes
         if expected is not None and set(table.classes) != set(expected):
             raise DataError(
@@ -153,17 +160,31 @@ class SignalDataset(Dataset):
             "classes": self.classes,
             "snrs": list(self.snrs),
             "length": self.table.reader.length,
+            "part": self.part,
             "split": self.split.as_dict(),
             **self.published_signal,
             **self.table.signal,
+            **({"generated": self.table.generated} if self.table.generated else {}),
         }
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of all frames, in order, for `common.cache`; all are read, about 130 MB in a second."""
+        """SHA-256 of all frames, in order, for `common.cache`.
+
+        All are read for it, so it is kept in the folder ``cache`` until the file changes in size or time.
+        """
+        file = self.table.reader.path
+        told = file.stat()
+        state = f"{file.resolve()} {told.st_size} {told.st_mtime_ns} ".encode() + self.rows.astype("<i8").tobytes()
+        kept = Path(self.cache) / f"fingerprint_{hashlib.sha256(state).hexdigest()[:20]}"
+        if kept.is_file():
+            return kept.read_text(encoding="ascii")
         digest = hashlib.sha256()
+        print_log(f"reading all {len(self)} frames of {file.name} for their fingerprint, once", "current")
         for start in range(0, len(self), 4096):
             digest.update(self.frames(np.arange(start, min(start + 4096, len(self)))))
+        with suppress(OSError), atomic_write(kept, "w") as out:  # a folder that can't be written to costs time alone
+            out.write(digest.hexdigest())
         return digest.hexdigest()
 
     def full_init(self) -> None:
@@ -208,7 +229,7 @@ class RML2016A(SignalDataset):
 
     ann_file = "RML2016.10a_dict.pkl"
     archive = "RML2016.10a.tar.bz2"
-    expected_classes = RML2016A_CLASSES
+    expected_classes = modulations.RML2016A
     published_signal = MappingProxyType({"sample_rate": 200e3, "samples_per_symbol": 8.0})  # generate_RML2016.10a.py
 
 
@@ -220,7 +241,7 @@ class RML2016B(SignalDataset):
     """
 
     ann_file = "RML2016.10b.dat"
-    expected_classes = RML2016B_CLASSES
+    expected_classes = modulations.RML2016B
 
 
 @DATASETS.register_module()
@@ -230,7 +251,7 @@ class RML22(SignalDataset):
     Arguments and errors as `RML2016A`; ``ann_file`` must be given.
     """
 
-    expected_classes = RML2016B_CLASSES
+    expected_classes = modulations.RML2016B
     # The notebook that made it: 2 samples in a symbol of 66.67 us.
     published_signal = MappingProxyType({"sample_rate": 30e3, "samples_per_symbol": 2.0})
 
@@ -239,8 +260,8 @@ class RML22(SignalDataset):
 class RML2018A(SignalDataset):
     """RadioML 2018.01A: 24 classes, 26 SNR labels -20..30 dB, 4096 frames of 1024 samples each; 20 GB, read lazily.
 
-    The file's columns have the order of `RML2018A_CLASSES`. At the start it is checked that the two classes of constant
-    envelope in it are those that are called so: FM and GMSK (see `check_constant_envelopes`).
+    The file's columns have the order of `common.modulations.RML2018A`. At the start it is checked that the two classes
+    of constant envelope in it are those that are called so: FM and GMSK (see `check_constant_envelopes`).
 
     Args:
         data_root: folder of the file.
@@ -255,6 +276,7 @@ class RML2018A(SignalDataset):
     """
 
     ann_file = "GOLD_XYZ_OSC.0001_1024.hdf5"
+    expected_classes = modulations.RML2018A
 
     def __init__(
         self,
@@ -264,23 +286,12 @@ class RML2018A(SignalDataset):
         check_class_order: bool = True,
         **options: Any,
     ):
-        self.class_file = None if class_file is None else Path(data_root) / class_file
         self.check_class_order = check_class_order
-        super().__init__(data_root, ann_file, **options)
+        named = modulations.RML2018A if class_file is None else _read_classes(Path(data_root) / class_file)
+        super().__init__(data_root, ann_file, **{"classes": named, **options})
 
-    def _open(self, path: Path) -> FrameTable:
-        classes = RML2018A_CLASSES if self.class_file is None else _read_classes(self.class_file)
-        reader = FrameReader(path)
-        with open_hdf5(path, ("X", "Y", "Z")) as file:
-            shapes = [file[name].shape for name in "XYZ"]
-            count = shapes[0][0]
-            if shapes[1] != (count, len(classes)) or shapes[2] not in ((count, 1), (count,)):
-                raise DataError(
-                    f"expected X [N, 1024, 2], Y [N, {len(classes)}] and Z [N, 1] in {path} but found "
-                    f"{', '.join(map(str, shapes))}"
-                )
-            mods, snrs = read_one_hot(file["Y"], str(path)), file["Z"][:].reshape(-1).astype(np.int16)
-        table = FrameTable(str(path), classes, mods, snrs, reader)
+    def _open(self, path: Path, classes: Sequence[str] | None) -> FrameTable:
+        table = super()._open(path, classes)
         if self.check_class_order:
             check_constant_envelopes(table)
         return table
@@ -327,10 +338,22 @@ def _read_classes(path: Path) -> tuple[str, ...]:
     if not path.is_file():
         raise DataError(f"expected a list of classes at {path.absolute()} but found none; correct class_file")
     names = re.findall(r"[0-9]*[A-Z][A-Z-]*", path.read_text(encoding="utf-8-sig"))
-    if sorted(names) != sorted(RML2018A_CLASSES):
-        differing = sorted(set(names) ^ set(RML2018A_CLASSES)) or ["names that stand there twice"]
+    if sorted(names) != sorted(modulations.RML2018A):
+        differing = sorted(set(names) ^ set(modulations.RML2018A)) or ["names that stand there twice"]
         raise DataError(f"expected the 24 classes of RadioML 2018.01A in {path} but found other {', '.join(differing)}")
     return tuple(names)
+
+
+def _check_part(kind: str, part: str | None) -> None:
+    parts = (*PARTS, "all")
+    if part is None:
+        raise ConfigError(
+            f"expected part='train', 'val', 'test' or 'all' for {kind} but found none: write which part of the split "
+            "the loader takes"
+        )
+    if part not in parts:
+        found = f"{part!r}{did_you_mean(str(part), parts)}"
+        raise ConfigError(f"expected part {', '.join(map(repr, parts))} but found {found}")
 
 
 def _chosen_classes(table: FrameTable, mods: Sequence[str] | None) -> tuple[str, ...]:

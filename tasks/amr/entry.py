@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from logging import WARNING
 from pathlib import Path
-from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.logging import print_log
 
 import tasks.amr  # noqa: F401
 from common.checkpoint import read_checkpoint
@@ -18,7 +18,8 @@ from common.errors import ConfigError
 from common.training import set_data_root
 from tasks.amr.datasets import SignalDataset
 from tasks.amr.export import export
-from tasks.amr.leakage import check_training
+from tasks.amr.leakage import check_training, training_warnings
+from tasks.amr.losses import weights_warnings
 from tasks.amr.methods import METHODS, distilled_config
 from tasks.amr.metrics import signal_scores
 from tasks.amr.predict import predict
@@ -26,6 +27,8 @@ from tasks.amr.predict import predict
 __all__ = ["METHODS", "check_data", "distilled_config", "export", "load_classifier", "predict", "prepare", "score"]
 
 DEFAULT_METHOD = "skd"
+# What `export` writes beside the files that it is asked for.
+EXPORTED_BESIDE = {"onnx": (".json",)}
 
 
 def check_data(cfg: Config) -> None:
@@ -36,12 +39,19 @@ def check_data(cfg: Config) -> None:
             data, whose training frames are among the student's test frames.
         ConfigError: if the network has another number of classes than they, or takes frames of another length.
     """
-    for part in ("train", "val", "test"):
-        if cfg.get(f"{part}_dataloader"):
-            dataset = build_dataset(cfg, part)
-            _check_network(student_config(cfg).get("network") or {}, dataset, cfg.filename)
-            if part == "train":
-                _check_teachers(cfg, dataset)
+    parts = [part for part in ("train", "val", "test") if cfg.get(f"{part}_dataloader")]
+    datasets = {part: build_dataset(cfg, part) for part in parts}
+    for dataset in datasets.values():
+        _check_network(cfg, dataset)
+    train = datasets.pop("train", None)
+    if train is None:
+        return
+    _check_teachers(cfg, train)
+    warnings = weights_warnings(cfg.model.get("losses") or {}, train.snrs)
+    for part, dataset in datasets.items():
+        warnings += training_warnings(train, dataset, part)
+    for warning in warnings:
+        print_log(warning, "current", WARNING)
 
 
 def _check_teachers(cfg: Config, dataset: SignalDataset) -> None:
@@ -51,14 +61,18 @@ def _check_teachers(cfg: Config, dataset: SignalDataset) -> None:
             check_training(read_checkpoint(path, teacher.get("trust", False)), dataset, str(path))
 
 
-def _check_network(network: Mapping[str, Any], dataset: SignalDataset, config: str | None) -> None:
+def _check_network(cfg: Config, dataset: SignalDataset) -> None:
+    network = student_config(cfg).get("network") or {}
     found = {"num_classes": len(dataset.metainfo["classes"]), "length": dataset.metainfo["length"]}
-    for key, what in (("num_classes", "classes"), ("length", "samples in a frame")):
-        if key in network and network[key] != found[key]:
-            raise ConfigError(
-                f"expected {found[key]} {what}, as in {dataset.table.source}, but the network of {config} has "
-                f"{network[key]}; set it (--cfg-options model.network.{key}={found[key]}, or model.student.network…)"
-            )
+    wrong = [key for key in found if key in network and network[key] != found[key]]
+    if wrong:
+        where = "model.student.network" if cfg.model.get("type") == "Distiller" else "model.network"
+        raise ConfigError(
+            f"expected a network for {found['num_classes']} classes and {found['length']} samples in a frame, as in "
+            f"{dataset.table.source}, but that of {cfg.filename} has "
+            f"{' and '.join(f'{key}={network[key]}' for key in wrong)}; set it "
+            f"(--cfg-options {' '.join(f'{where}.{key}={found[key]}' for key in wrong)})"
+        )
 
 
 def score(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,10 +13,10 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
-from mmengine.registry import DATASETS, init_default_scope
 from torch import Tensor, nn
 
 from common.checkpoint import read_checkpoint
+from common.classification.data_check import build_from
 from common.classification.entry import load_classifier
 from common.classification.metrics import class_scores
 from common.config import read_config
@@ -25,24 +24,25 @@ from common.cost import Latency, count_macs, count_parameters, cpu_latencies, we
 from common.errors import CheckpointError, ConfigError, DataError
 from common.provenance import portable_path
 from common.report import track
-from common.teacher import state_fingerprint
+from common.sources import Source, check_seeds, origin_of
 from tasks.amr.datasets import SignalDataset
-from tasks.amr.leakage import CAUSES, LowSnrCheck, check_low_snr, check_training, trained_frames, warnings_of
+from tasks.amr.leakage import (
+    CAUSES,
+    LowSnrCheck,
+    check_low_snr,
+    check_training,
+    same_channel,
+    same_generation,
+    trained_frames,
+    training_meta,
+    warnings_of,
+)
 from tasks.amr.metrics import signal_scores
 from tasks.amr.scores import Confusion, accuracy, confidence_bins, fit_temperature
 
 BATCH = 512
 LATENCY_BATCHES = (1, 256)
 PARTS = ("val", "test", "all")
-
-
-@dataclass(frozen=True)
-class Source:
-    """One checkpoint to evaluate: the name of the arm that it is a seed of, its config, and its file."""
-
-    name: str
-    config: str
-    checkpoint: str
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,14 @@ class Run:
     """What one checkpoint scores.
 
     Attributes:
-        source: ``config``, ``checkpoint``, ``weights`` (hash) and, where the checkpoint tells, ``seed``.
+        source: as of `common.sources.origin_of`.
         confusion: counts of frames.
         scores: those of `tasks.amr.metrics.signal_scores`, and, where a temperature could be fitted,
             ``temperature``, ``ece_scaled`` and ``nll_scaled``.
         low_snr: the test for leakage; None without frames at such SNRs.
         trained_on: evaluated frames that are in the part of the data that the checkpoint says it was trained on.
         bins: `confidence_bins`, as the network is, and scaled by its temperature.
+        shares_channel: whether the frames come from the frozen channel of those that it was trained on.
     """
 
     source: dict[str, Any]
@@ -88,6 +89,7 @@ class Run:
     low_snr: LowSnrCheck | None
     trained_on: int
     bins: tuple[np.ndarray, ...]
+    shares_channel: bool = False
 
 
 class Cost(NamedTuple):
@@ -174,7 +176,7 @@ def evaluate(sources: Sequence[Source], settings: Settings) -> Evaluation:
         DataError: if the data is missing or damaged, or is not what a checkpoint was trained on.
     """
     networks = [_load(source, settings) for source in sources]
-    _check_seeds(networks)
+    check_seeds(networks)
     datasets = _Datasets(settings)
     tested = [datasets.build(network, settings.part) for network in networks]
     for network, dataset in zip(networks, tested, strict=True):
@@ -219,7 +221,8 @@ def _find_warnings(arms: Mapping[str, Arm], dataset: SignalDataset) -> list[str]
     for name, arm in arms.items():
         checks = [run.low_snr for run in arm.runs]
         trained_on = max(run.trained_on for run in arm.runs)
-        found += warnings_of(name, checks, trained_on, max(arm.values("accuracy")), dataset)
+        shares_channel = any(run.shares_channel for run in arm.runs)
+        found += warnings_of(name, checks, trained_on, max(arm.values("accuracy")), dataset, shares_channel)
         if any(check is not None and check.is_suspicious for check in checks):
             causes = [CAUSES]
     return found + causes
@@ -229,32 +232,7 @@ def _load(source: Source, settings: Settings) -> _Network:
     cfg = read_config(source.config, settings.options)
     model = load_classifier(cfg, source.checkpoint, settings.device, settings.trust)
     stored = read_checkpoint(source.checkpoint, settings.trust)
-    told = {
-        "config": portable_path(source.config),
-        "checkpoint": portable_path(source.checkpoint),
-        "weights": state_fingerprint(model.state_dict()),
-    }
-    seed = (stored.get("distill") or {}).get("seed")
-    told |= {} if seed is None else {"seed": seed}
-    return _Network(source.name, source.checkpoint, model, cfg, stored, told)
-
-
-def _check_seeds(networks: Sequence[_Network]) -> None:
-    """Checkpoints of one name must be of one network, and none may stand there twice: a spread over copies is none."""
-    for one, other in itertools.combinations(networks, 2):
-        if one.name != other.name:
-            continue
-        if one.source["weights"] == other.source["weights"]:
-            raise CheckpointError(
-                f"expected other seeds of {one.name!r} but found the same weights in {one.checkpoint} and "
-                f"{other.checkpoint}; leave one out"
-            )
-        sizes = count_parameters(one.model), count_parameters(other.model)
-        if sizes[0] != sizes[1]:
-            raise ConfigError(
-                f"expected seeds of one network as {one.name!r} but found {sizes[0]} and {sizes[1]} parameters; give "
-                "them different --names"
-            )
+    return _Network(source.name, source.checkpoint, model, cfg, stored, origin_of(source, model, stored))
 
 
 class _Datasets:
@@ -274,15 +252,13 @@ class _Datasets:
             found["data_root"] = self.settings.data_root
         if self.settings.data is not None and part == self.settings.part:
             # Another file may list its classes in another order than the network's.
-            trained = (network.stored.get("meta") or {}).get("dataset_meta") or {}
             found |= {"ann_file": str(Path(self.settings.data).absolute())}
-            found["mods"] = found.get("mods") or trained.get("classes")
+            found["mods"] = found.get("mods") or training_meta(network.stored).get("classes")
         if part == "all":
             found["part"] = "all"
         key = repr(sorted(found.items()))
         if key not in self._built:
-            init_default_scope(network.cfg.get("default_scope", "mmengine"))
-            dataset = DATASETS.build(found)
+            dataset = build_from(found, loader, network.cfg)
             if not isinstance(dataset, SignalDataset):
                 raise ConfigError(
                     f"expected frames (SignalDataset, RML2016A, …) in {loader} of {network.cfg.filename} but found "
@@ -292,10 +268,13 @@ class _Datasets:
         return self._built[key]
 
     def trained_frames(self, network: _Network, dataset: SignalDataset) -> int:
-        """`tasks.amr.leakage.trained_frames`; 0 where the config's training file is there and is another one."""
-        count = trained_frames(network.stored, dataset)
+        """`tasks.amr.leakage.trained_frames`; 0 where the config's training file is there and has other frames."""
+        trained = training_meta(network.stored)
+        count = trained_frames(trained, dataset)
+        if not count or same_generation(trained, dataset.metainfo):
+            return count
         try:
-            is_other = bool(count) and self.build(network, "train").table.source != dataset.table.source
+            is_other = self.build(network, "train").table.source != dataset.table.source
         except (ConfigError, DataError):
             is_other = False
         return 0 if is_other else count
@@ -345,7 +324,8 @@ def _run(network: _Network, dataset: SignalDataset, validation: SignalDataset | 
         scores |= {"temperature": temperature, "ece_scaled": calibrated["ece"], "nll_scaled": calibrated["nll"]}
         bins.append(confidence_bins(scaled, labels))
     confusion = Confusion.of(dataset.labels, logits.argmax(dim=1).numpy(), dataset.snr_labels, logits.shape[1])
-    return Run(network.source, confusion, scores, check_low_snr(confusion), trained_on, tuple(bins))
+    shares_channel = same_channel(training_meta(network.stored), dataset.metainfo)
+    return Run(network.source, confusion, scores, check_low_snr(confusion), trained_on, tuple(bins), shares_channel)
 
 
 @torch.no_grad()

@@ -18,7 +18,7 @@ from common.classification.entry import load_classifier
 from common.config import read_config
 from common.errors import ConfigError
 from common.export import export_onnx, export_student
-from common.onnx_files import quantise
+from common.onnx_files import INT8_SUFFIX, check_export, quantise
 from common.report import write_json
 from common.training import set_data_root
 from tasks.amr.leakage import check_training
@@ -27,7 +27,6 @@ from tasks.amr.recogniser import SignalInfo, check_temperature, signal_info
 from tasks.amr.scores import fit_temperature
 
 FIT = "fit"
-INT8_SUFFIX = ".int8.onnx"
 # Of the largest logit; onnxruntime sums in another order than torch.
 TOLERANCE = 1e-4
 
@@ -75,7 +74,7 @@ def export(
             checkpoint's.
         ExportError: if an ONNX file can't be made or does not agree with torch.
     """
-    _check_options(checkpoint, out, onnx, int8, calibration_frames, part)
+    check_export(checkpoint, out, onnx, int8, calibration_frames, part)
     cfg = read_config(config)
     model = load_classifier(cfg, checkpoint, "cpu", trust)
     stored = read_checkpoint(checkpoint, trust)
@@ -110,21 +109,6 @@ def export(
         report["int8"] |= {"part": part, **compare({"fp32": onnx, "int8": small}, data[part])}
     write_json(Path(onnx).with_suffix(".json"), report)
     return report
-
-
-def _check_options(
-    checkpoint: str | Path, out: str | Path, onnx: str | Path | None, int8: bool, calibration_frames: int, part: str
-) -> None:
-    if Path(out).resolve() == Path(checkpoint).resolve():
-        raise ConfigError(f"expected a new file such as student.pth but found {out}, the checkpoint itself")
-    if onnx is not None and Path(onnx).suffix != ".onnx":
-        raise ConfigError(f"expected an ONNX file named *.onnx but found {onnx}")
-    if int8 and onnx is None:
-        raise ConfigError("expected --onnx FILE, beside which the one in integers is written, but found --int8 alone")
-    if calibration_frames < 1:
-        raise ConfigError(f"expected at least one frame to calibrate with but found {calibration_frames}")
-    if part not in ("val", "test"):
-        raise ConfigError(f"expected part 'val' or 'test' but found {part!r}")
 
 
 def build_part(cfg: Config, part: str, data_root: str | None = None) -> Dataset:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import sys
 import threading
@@ -16,10 +15,13 @@ import numpy as np
 from scipy.io import wavfile
 
 from common.errors import ConfigError, DataError, did_you_mean
+from common.frame_checks import all_finite
 from tasks.amr.sigmf import META_SUFFIX, SigmfRecording, meta_path, read_sigmf
 
 STREAM = "-"
 BLOCK = 1 << 20  # samples; 8 MB as complex64
+# Samples per second (ours); times and frequencies of others are no numbers that anyone could read.
+SLOWEST, FASTEST = 1e-3, 1e12
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class Recording:
         samples: how many there are; None for a stream.
         read: blocks of at most so many samples.
         sigmf: its description, where it has one.
+        own_rate: samples per second that the file itself tells, if it does.
         notes: what a user should know, found while reading.
         taken: samples read so far.
     """
@@ -92,6 +95,7 @@ class Recording:
     samples: int | None
     read: Callable[[int], Iterator[np.ndarray]]
     sigmf: SigmfRecording | None = None
+    own_rate: float | None = None
     notes: list[str] = field(default_factory=list)
     taken: int = 0
 
@@ -102,8 +106,7 @@ class Recording:
             DataError: if one of them is not finite, or the file has become shorter since it was opened.
         """
         for block in self.read(size):
-            # The sum of finite float32 is finite in 64 bits: one pass, no copy.
-            if not np.isfinite(block.view(np.float32).sum(dtype=np.float64)):
+            if not all_finite(block.view(np.float32)):
                 bad = int(np.flatnonzero(~np.isfinite(block))[0])
                 raise DataError(
                     f"expected finite samples but found {block[bad]} at sample {self.taken + bad} of {self.source}; "
@@ -134,15 +137,16 @@ def open_recording(
     Args:
         source: one of the above.
         datatype: name of a format, for interleaved samples without a suffix that tells it.
-        sample_rate: in samples per second; takes the place of the one that SigMF and WAV files give.
+        sample_rate: in samples per second; takes the place of the one that SigMF and WAV files give, which is noted.
         stream: read in place of standard input.
 
     Raises:
         ConfigError: if the type or sample rate is not known, or ``datatype`` is given for a file that tells its own.
-        DataError: if the file is missing, empty, cut short or has another content than its name says.
+        DataError: if the file is missing, empty, cut short or has another content than its name says, or a sample rate
+            out of bounds.
     """
-    if sample_rate is not None and not (math.isfinite(sample_rate) and sample_rate > 0):
-        raise ConfigError(f"expected a positive sample rate but found {sample_rate}")
+    if sample_rate is not None and not SLOWEST <= sample_rate <= FASTEST:
+        raise ConfigError(f"expected --sample-rate from {SLOWEST:g} to {FASTEST:g} but found {sample_rate:g}")
     format_name = None if datatype is None else known_format(datatype)
     if str(source) == STREAM:
         return _open_stream(stream or sys.stdin.buffer, format_name, sample_rate)
@@ -158,7 +162,12 @@ def open_recording(
         return _open_raw(path, format_name or RAW_SUFFIXES.get(suffix), sample_rate)
     if format_name is not None:
         raise ConfigError(f"expected no datatype for {path}, which tells its own, but found {datatype!r}; leave it out")
-    return opened(path, sample_rate)
+    recording = opened(path, sample_rate)
+    if recording.own_rate not in (None, recording.sample_rate):
+        recording.notes.append(
+            f"--sample-rate {sample_rate:,.10g} goes before the {recording.own_rate:,.10g} samples/s that {path} tells"
+        )
+    return recording
 
 
 def known_format(name: str) -> str:
@@ -174,10 +183,18 @@ def known_format(name: str) -> str:
     return found
 
 
-def _with_rate(sample_rate: float | None, source: str) -> float:
-    if sample_rate is None:
+def _rate_of(source: str, given: float | None, own: float | None = None) -> float:
+    """Samples per second, of which those that are ``given`` go before the source's ``own``."""
+    if given is not None:
+        return float(given)
+    if own is None:
         raise ConfigError(f"expected the sample rate of {source} but found none; give it with --sample-rate HZ")
-    return float(sample_rate)
+    if not SLOWEST <= own <= FASTEST:
+        raise DataError(
+            f"expected a sample rate from {SLOWEST:g} to {FASTEST:g} but found {own:g} in {source}; give the right one "
+            "with --sample-rate HZ"
+        )
+    return float(own)
 
 
 def _open_raw(path: Path, format_name: str | None, sample_rate: float | None) -> Recording:
@@ -189,8 +206,7 @@ def _open_raw(path: Path, format_name: str | None, sample_rate: float | None) ->
             f"expected IQ samples ({known}) but found {path.name}, of an unknown type; name it with --datatype, such "
             "as cf32_le or cu8"
         )
-    sample_rate = _with_rate(sample_rate, str(path))
-    return _interleaved(path, FORMATS[format_name], path.stem, sample_rate)
+    return _interleaved(path, FORMATS[format_name], path.stem, _rate_of(str(path), sample_rate))
 
 
 def _interleaved(
@@ -216,7 +232,7 @@ def _interleaved(
                 left -= len(components) // 2
                 yield layout.decode(components)
 
-    return Recording(str(path), name, sample_rate, samples, read, sigmf)
+    return Recording(str(path), name, sample_rate, samples, read, sigmf, sigmf and sigmf.sample_rate)
 
 
 def _became_shorter(path: Path, samples: int) -> DataError:
@@ -225,14 +241,14 @@ def _became_shorter(path: Path, samples: int) -> DataError:
 
 def _open_sigmf(path: Path, sample_rate: float | None) -> Recording:
     sigmf = read_sigmf(path, FORMATS)
-    rate = _with_rate(sample_rate or sigmf.sample_rate, f"{sigmf.path} (core:sample_rate)")
+    rate = _rate_of(f"{sigmf.path} (core:sample_rate)", sample_rate, sigmf.sample_rate)
     return _interleaved(sigmf.data, FORMATS[sigmf.datatype], sigmf.path.stem, rate, sigmf)
 
 
 def _open_stream(stream: IO[bytes], format_name: str | None, sample_rate: float | None) -> Recording:
     if format_name is None:
         raise ConfigError("expected the type of the samples from standard input; name it with --datatype, such as cu8")
-    sample_rate = _with_rate(sample_rate, "standard input")
+    sample_rate = _rate_of("standard input", sample_rate)
     layout = FORMATS[format_name]
 
     def read(most: int) -> Iterator[np.ndarray]:
@@ -307,9 +323,8 @@ def _open_wav(path: Path, sample_rate: float | None) -> Recording:
     def rows(start: int, stop: int) -> np.ndarray:
         return layout.decode(np.memmap(path, dtype, "r", offset, shape)[start:stop])
 
-    return Recording(
-        str(path), path.stem, _with_rate(sample_rate or own_rate, str(path)), len(samples), _mapped(rows, len(samples))
-    )
+    rate = _rate_of(str(path), sample_rate, own_rate)
+    return Recording(str(path), path.stem, rate, len(samples), _mapped(rows, len(samples)), own_rate=float(own_rate))
 
 
 def _open_npy(path: Path, sample_rate: float | None) -> Recording:
@@ -338,7 +353,7 @@ def _open_npy(path: Path, sample_rate: float | None) -> Recording:
             return np.array(array[start:stop], np.complex64)
         return SampleFormat("f4").decode(array[:, start:stop].T if rows_are_iq else array[start:stop])
 
-    return Recording(str(path), path.stem, _with_rate(sample_rate, str(path)), count, _mapped(rows, count))
+    return Recording(str(path), path.stem, _rate_of(str(path), sample_rate), count, _mapped(rows, count))
 
 
 def _mapped(rows: Callable[[int, int], np.ndarray], count: int) -> Callable[[int], Iterator[np.ndarray]]:

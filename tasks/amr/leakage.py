@@ -11,6 +11,7 @@ import numpy as np
 from scipy.stats import binom
 
 from common.errors import DataError
+from common.modulations import canonical
 from tasks.amr.datasets import RML2016A, SignalDataset
 from tasks.amr.scores import Confusion, chance
 from tasks.amr.splits import Split
@@ -28,6 +29,12 @@ CAUSES = (
     "2016.10A's procedure), copies of frames, or windows that overlap. It may also be real, where the label is the "
     "true SNR and a class shows all the same, as a carrier does. Frames made with another seed tell these apart: "
     "evaluate on them."
+)
+
+
+SHARED_NOISE = (
+    "come from one frozen channel, whose noise sequence all frames share: scores at low SNRs are too good; generate "
+    "them with --no-frozen-channel, or the test set with another --channel-seed"
 )
 
 
@@ -85,8 +92,8 @@ def check_training(checkpoint: Mapping[str, Any], dataset: SignalDataset, source
     Raises:
         DataError: if the classes differ, or the same frames were split otherwise.
     """
-    trained = (checkpoint.get("meta") or {}).get("dataset_meta") or {}
-    classes, tested = trained.get("classes"), dataset.metainfo
+    trained, tested = training_meta(checkpoint), dataset.metainfo
+    classes = trained.get("classes")
     if classes and tuple(classes) != tuple(tested["classes"]):
         raise DataError(
             f"expected the classes that {source} was trained on, {', '.join(classes)}, but found "
@@ -101,24 +108,83 @@ def check_training(checkpoint: Mapping[str, Any], dataset: SignalDataset, source
         )
 
 
-def trained_frames(checkpoint: Mapping[str, Any], dataset: SignalDataset) -> int:
-    """How many frames of a data set lie in the part that a checkpoint was trained on, by what it says of its split.
+def training_meta(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a checkpoint says of its training data, as `SignalDataset.metainfo`; nothing where it is silent."""
+    return (checkpoint.get("meta") or {}).get("dataset_meta") or {}
 
-    0 if it says nothing, or its split is of other data: of a file with other cells.
+
+def same_generation(trained: Mapping[str, Any], tested: Mapping[str, Any]) -> bool | None:
+    """Whether frames of one number are the same frames in two generated sets; None where one does not tell.
+
+    Args:
+        trained: `SignalDataset.metainfo` of one.
+        tested: of the other.
     """
-    meta = (checkpoint.get("meta") or {}).get("dataset_meta") or {}
+    found = [(each.get("generated") or {}).get("frames") for each in (trained, tested)]
+    return found[0] == found[1] if all(found) else None
+
+
+def same_channel(trained: Mapping[str, Any], tested: Mapping[str, Any]) -> bool:
+    """Whether the frames of two generated sets come from one frozen channel, and so share its noise.
+
+    Args:
+        trained: `SignalDataset.metainfo` of one.
+        tested: of the other.
+    """
+    found = [(each.get("generated") or {}).get("frozen_channel") for each in (trained, tested)]
+    return found[0] is not None and found[0] == found[1]
+
+
+def trained_frames(trained: Mapping[str, Any], dataset: SignalDataset) -> int:
+    """How many frames of a data set lie in the part that was trained on.
+
+    Generated sets of one recipe and seed share their frames, whichever is the larger. Of other sets it is known from
+    the numbers of frames alone: 0 if there was another number in any cell.
+
+    Args:
+        trained: `SignalDataset.metainfo` of the training data, as a checkpoint has it.
+        dataset: what is tested on.
+    """
     cells = dataset.table.rows_by_cell()
-    stored = meta.get("split") or {}
+    stored = trained.get("split") or {}
     counts = {(mod, snr): count for mod, snr, count in stored.get("cells", ())}
-    if counts != {cell: len(rows) for cell, rows in cells.items()}:
+    is_same = same_generation(trained, dataset.metainfo)
+    if is_same is None:
+        is_same = counts == {cell: len(rows) for cell, rows in cells.items()}
+    if not stored or not is_same:
         return 0
     split = Split.from_dict(stored)
-    trained = [np.empty(0, np.int64)] + [
-        rows[split.frames("train", *cell)]
-        for cell, rows in cells.items()
-        if cell[0] in meta["classes"] and cell[1] in meta["snrs"]
-    ]
-    return int(np.isin(dataset.rows, np.concatenate(trained)).sum())
+    names = {canonical(mod): mod for mod in trained["classes"]}
+    found = [np.empty(0, np.int64)]
+    for (mod, snr), rows in cells.items():
+        own = names.get(canonical(mod))
+        if (own, snr) in counts and snr in trained["snrs"]:
+            numbers = np.arange(counts[own, snr])
+            numbers = numbers if trained.get("part") == "all" else split.frames("train", own, snr)
+            found.append(rows[numbers[numbers < len(rows)]])
+    return int(np.isin(dataset.rows, np.concatenate(found)).sum())
+
+
+def training_warnings(train: SignalDataset, tested: SignalDataset, part: str) -> list[str]:
+    """What would make the scores on another part of a config's data too good, in sentences.
+
+    Args:
+        train: the training data.
+        tested: the data of another part.
+        part: its name.
+    """
+    trained, found = train.metainfo, []
+    known = same_generation(trained, tested.metainfo) is not None or train.table.source == tested.table.source
+    count = trained_frames(trained, tested) if known else 0
+    if count:
+        found.append(
+            f"{count} of {len(tested)} frames of the {part} data, {tested.table.source}, are frames that train: the "
+            "file is the same, divided by another split, or was generated from the same recipe and seed (generate it "
+            "with another --seed)"
+        )
+    if same_channel(trained, tested.metainfo):
+        found.append(f"the training and the {part} data {SHARED_NOISE}")
+    return found
 
 
 def warnings_of(
@@ -127,6 +193,7 @@ def warnings_of(
     trained_on: int,
     accuracy: float,
     dataset: SignalDataset,
+    shares_channel: bool = False,
 ) -> list[str]:
     """What makes the numbers of a network doubtful, in sentences.
 
@@ -136,6 +203,7 @@ def warnings_of(
         trained_on: `trained_frames`, the most of its checkpoints.
         accuracy: overall, in percent, the best of its checkpoints.
         dataset: what it was evaluated on.
+        shares_channel: whether `same_channel` is true of one of its checkpoints.
     """
     found = []
     suspicious = [check for check in checks if check is not None and check.is_suspicious]
@@ -149,7 +217,10 @@ def warnings_of(
         found.append(
             f"{name}: {trained_on} of {len(dataset)} frames lie in the part that it was trained on, if that was of "
             f"{Path(dataset.table.source).name}"
+            + (" or of another set of its recipe and seed" if dataset.table.generated else "")
         )
+    if shares_channel:
+        found.append(f"{name}: its training data and these {SHARED_NOISE}")
     if isinstance(dataset, RML2016A) and len(dataset.snrs) == 20 and accuracy > CREDIBLE_2016A:
         found.append(
             f"{name}: {accuracy:.1f} % overall is more than networks reach on RadioML 2016.10A without the true SNR "

@@ -13,6 +13,7 @@ from common.errors import ConfigError, DataError
 from tasks.amr.iq_files import Recording
 from tasks.amr.recogniser import Recogniser, SignalInfo
 from tasks.amr.result_files import Finding
+from tasks.amr.spectrum import MOST_WINDOWS, Spectrum
 from tasks.amr.streaming import (
     NOISE,
     NOISE_NAME,
@@ -26,12 +27,13 @@ from tasks.amr.streaming import (
     score_live,
     soft_vote,
 )
-from tasks.amr.tuning import RATE_TOLERANCE, rate_ratio, resample_stream, shift_frequency
+from tasks.amr.tuning import rate_ratio, resample_stream, shift_frequency
 
 AS_NETWORK = "network"
 FLOOR_RISE = 1.0  # dB per second; ours: slow beside bursts, fast beside a receiver that warms up
 # Windows that tell the first floor. A file can be looked into far ahead (8 MB of windows of 256 samples), a stream not.
 SETTLE, SETTLE_STREAM = 4096, 256
+MOST_VOTES = 1_000_000  # windows: their scores wait in memory, 56 MB for 14 classes
 STREAM_SECONDS = 1.0  # a stream's steady signal is told again after so long
 
 
@@ -45,7 +47,7 @@ class Settings:
             was trained on ('network'), or None for the recording's own.
         symbol_rate: of the signal, in symbols per second, where it is known; with it, 'network' is the default.
         hop: samples from one window to the next, after resampling; by default the window's length.
-        vote: windows that are decided on together.
+        vote: windows that are decided on together, at most `MOST_VOTES`.
         threshold: decisions less probable than this are 'unknown'.
         noise_gate: dB over the noise floor below which windows are 'noise'; None listens to everything but silence.
 
@@ -66,7 +68,7 @@ class Settings:
             "a finite --freq-shift": (self.freq_shift, math.isfinite(self.freq_shift)),
             "a positive --symbol-rate": (self.symbol_rate, self.symbol_rate is None or 0 < self.symbol_rate < math.inf),
             "--hop of at least 1 sample": (self.hop, self.hop is None or self.hop >= 1),
-            "--vote of at least 1 window": (self.vote, self.vote >= 1),
+            f"--vote of 1 to {MOST_VOTES:,} windows": (self.vote, 1 <= self.vote <= MOST_VOTES),
             "--threshold from 0 to 1": (self.threshold, 0 <= self.threshold <= 1),
             "--noise-gate above 0 dB": (self.noise_gate, self.noise_gate is None or 0 < self.noise_gate < math.inf),
         }
@@ -123,12 +125,14 @@ class Listening:
         rate: samples per second that the network hears.
         timeline: where its windows lie in the recording.
         stretches: what it hears, in order; can be gone through once.
+        spectrum: of what it has heard so far, and of what is not noise by the gate.
         samples_per_symbol: that it hears, where the symbol rate is known.
     """
 
     rate: float
     timeline: Timeline
     stretches: Iterator[Stretch]
+    spectrum: Spectrum
     samples_per_symbol: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -170,55 +174,13 @@ def listen(
     windows = cut_windows(resample_stream(blocks, ratio), timeline.length, timeline.hop)
     settle = SETTLE_STREAM if recording.samples is None else SETTLE
     gated = gate_noise(windows, settings.noise_gate, FLOOR_RISE * timeline.hop / heard, settle)
-    votes = soft_vote(
-        score_live(gated, network.log_probabilities, len(info.classes)), settings.vote, settings.threshold
-    )
+    expected = (recording.samples or 0) * ratio / timeline.hop
+    spectrum = Spectrum(timeline.length, every=max(1, math.ceil(expected / MOST_WINDOWS)))
+    scored = score_live(spectrum.watch(gated), network.log_probabilities, len(info.classes))
+    votes = soft_vote(scored, settings.vote, settings.threshold)
     longest = math.inf if recording.samples is not None else STREAM_SECONDS * heard / timeline.hop
     per_symbol = None if settings.symbol_rate is None else heard / settings.symbol_rate
-    return Listening(heard, timeline, join_votes(votes, longest), per_symbol)
-
-
-def told_before(network: Recogniser, settings: Settings, listening: Listening) -> str:
-    """One line about which network hears what of a recording."""
-    span, per_symbol = network.info.samples_per_symbol, listening.samples_per_symbol
-    parts = [network.name + (f" ({network.origin})" if network.origin else "")]
-    ratio = listening.timeline.ratio
-    resampled = "as recorded" if ratio == 1 else f"{listening.rate / ratio:,.10g} resampled by {ratio}"
-    parts.append(f"{listening.rate:,.10g} samples/s ({resampled})")
-    trained = "its range is not told" if span is None else f"trained on {_range(span)}"
-    parts.append(f"{'unknown' if per_symbol is None else f'{per_symbol:.4g}'} samples a symbol ({trained})")
-    length = listening.timeline.length
-    parts.append(f"windows of {length} samples ({1e3 * length / listening.rate:.4g} ms)")
-    parts.append("each decides alone" if settings.vote == 1 else f"{settings.vote} decide together")
-    return "network: " + ", ".join(parts)
-
-
-def doubts(network: Recogniser, listening: Listening) -> list[str]:
-    """What has to hold of the signal for the network to know it, where nobody has said that it does; sentences."""
-    info, per_symbol = network.info, listening.samples_per_symbol
-    if info.samples_per_symbol is None:
-        return []
-    least, most = info.samples_per_symbol
-    if per_symbol is None:
-        rates = _range((listening.rate / most, listening.rate / least))
-        found = (
-            f"without --symbol-rate the signal is taken to have {_range((least, most))} samples a symbol, here {rates} "
-            "symbols/s; the answer to any other is a guess"
-        )
-        if info.sample_rate is not None and abs(listening.rate / info.sample_rate - 1) > 0.01:
-            found += f"; analog signals are known at {info.sample_rate:,.10g} samples/s"
-        return [found]
-    if not least * (1 - RATE_TOLERANCE) <= per_symbol <= most * (1 + RATE_TOLERANCE):
-        return [
-            f"the network was trained on {_range((least, most))} samples a symbol and hears {per_symbol:.4g}: "
-            "its answers are guesses; leave --resample out"
-        ]
-    return []
-
-
-def _range(ends: tuple[float, float]) -> str:
-    least, most = (f"{end:,.6g}" for end in ends)
-    return least if least == most else f"{least} to {most}"
+    return Listening(heard, timeline, join_votes(votes, longest), spectrum, per_symbol)
 
 
 def findings(recording: Recording, network: Recogniser, listening: Listening) -> Iterator[Finding]:

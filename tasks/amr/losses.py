@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from torch import Tensor
 
 from common.losses.base import loss_function
 from common.losses.logits import check_scores, kl_divergence
 from common.registry import LOSSES
 
+# dB of the labels of RadioML 2016, below which networks are at chance, and from which on they are as good as they get.
+LOW, FULL = -14.0, 0.0
 
-def snr_weights(snr: Tensor, low: float = -14.0, full: float = 0.0, least: float = 0.2) -> Tensor:
+
+def snr_weights(snr: Tensor, low: float = LOW, full: float = FULL, least: float = 0.2) -> Tensor:
     r"""How much a teacher's opinion of a frame counts: little where it can only guess.
 
     .. math::
@@ -18,7 +24,8 @@ def snr_weights(snr: Tensor, low: float = -14.0, full: float = 0.0, least: float
 
     Args:
         snr: in dB, any shape.
-        low: where a teacher is at chance, in dB; below about -14 dB on the labels of RadioML 2016.
+        low: where a teacher is at chance, in dB of the data's labels; the default fits those of RadioML 2016, whose
+            labels are half of the SNR.
         full: where it is trusted fully, in dB; above ``low``.
         least: weight that remains below, 0 to 1.
 
@@ -39,8 +46,8 @@ def snr_weighted_kd_loss(
     teacher: Tensor,
     snr: Tensor,
     temperature: float = 4.0,
-    low: float = -14.0,
-    full: float = 0.0,
+    low: float = LOW,
+    full: float = FULL,
     least: float = 0.2,
 ) -> Tensor:
     r"""KD with a weight for every frame that rises with its SNR; ours.
@@ -71,6 +78,26 @@ def snr_weighted_kd_loss(
         raise ValueError(f"expected an SNR for each of {len(student)} frames but found shape {tuple(snr.shape)}")
     weights = snr_weights(snr, low, full, least)
     return (weights * kl_divergence(student, teacher.detach(), temperature)).mean() * temperature**2
+
+
+def weights_warnings(losses: Mapping[str, Mapping[str, Any]], snrs: Sequence[float]) -> list[str]:
+    """Which losses of a config weigh frames by their SNR, but all frames of its data alike, in sentences.
+
+    Args:
+        losses: of the config, by name.
+        snrs: labels of the training data in dB.
+    """
+    found = []
+    for name, loss in losses.items():
+        if loss.get("type") == "snr_weighted_kd_loss":
+            low, full = loss.get("low", LOW), loss.get("full", FULL)
+            if min(snrs) >= full or max(snrs) <= low:
+                found.append(
+                    f"loss {name!r} weighs all frames alike: labels are {min(snrs):g} to {max(snrs):g} dB, its weights "
+                    f"rise from {low:g} to {full:g} dB; set these to where your teacher is at chance and where it is "
+                    f"as good as it gets (--cfg-options model.losses.{name}.low=… model.losses.{name}.full=…)"
+                )
+    return found
 
 
 LOSSES.register_module(name="snr_weighted_kd_loss", module=snr_weighted_kd_loss)

@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from common.errors import CheckpointError, ConfigError
+from common.frame_files import is_rml2018a
 from common.provenance import portable_path
 from common.report import Cell, Table, track, write_json, write_text
 from tasks.amr.datasets import RML2018A, SignalDataset
@@ -78,10 +79,8 @@ def open_frames(path: str | Path, part: str = "all") -> SignalDataset:
         DataError: as `tasks.amr.datasets.SignalDataset`.
     """
     path = Path(path).absolute()
-    kind = SignalDataset
-    if path.is_file() and h5py.is_hdf5(path):
-        with h5py.File(path) as file:
-            kind = RML2018A if {"X", "Y", "Z"} <= set(file) else SignalDataset
+    is_hdf5 = path.is_file() and h5py.is_hdf5(path)
+    kind = RML2018A if is_hdf5 and is_rml2018a(path) else SignalDataset
     return kind(ann_file=str(path), part=part)
 
 

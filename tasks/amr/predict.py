@@ -12,14 +12,16 @@ import numpy as np
 
 from common.errors import ConfigError, UserError
 from common.report import Table, track
+from tasks.amr.advice import doubts_after, doubts_before, told_before
 from tasks.amr.iq_files import BLOCK, Recording, open_recording
-from tasks.amr.listening import Listening, Settings, doubts, findings, listen, told_before
+from tasks.amr.listening import Listening, Settings, findings, listen
 from tasks.amr.recogniser import Recogniser, load_checkpoint, load_onnx
 from tasks.amr.result_files import Band, Finding, Share, Summary, open_results
-from tasks.amr.result_names import RECORDING_KEY, recording_key, result_name
+from tasks.amr.result_names import RESULT_KEY, result_key, result_name
 from tasks.amr.streaming import NOISE_NAME
 
 DEFAULT_NETWORK = Path(__file__).parent / "pretrained" / "kdcnn_generated.onnx"
+NETWORK_SUFFIXES = (".pth", ".pt", ".ckpt", ".safetensors", ".onnx")
 UNHEARD_NAME = "not heard"
 ROWS_SHOWN = 20
 
@@ -52,12 +54,10 @@ def predict_recording(
     blocks = None if is_stream else track(_Blocks(recording), name, "Mi samples")
     listening = listen(recording, network, settings, blocks)
     print(told_before(network, settings, listening), flush=True)
-    recording.notes += doubts(network, listening)
-    _print_notes(recording)
-    told = len(recording.notes)
-    band = Band(-settings.freq_shift, min(listening.rate, recording.sample_rate))
+    recording.notes += doubts_before(network, listening)
+    told = _print_notes(recording)
     head = {
-        RECORDING_KEY: recording_key(recording),
+        RESULT_KEY: result_key(recording, network),
         "recording": recording.source,
         "sample_rate": recording.sample_rate,
         **listening.as_dict(),
@@ -65,18 +65,30 @@ def predict_recording(
         "settings": asdict(settings),
     }
     summary = Summary(ROWS_SHOWN)
-    generator = f"distillation-suite, {network.name}"
+    generator, band = f"distillation-suite, {network.name}", _heard_band(recording, settings, listening)
+    is_advised = False
     with open_results(recording, out, name, head, band, generator, in_place) as files:
         for finding in findings(recording, network, listening):
             files.add(finding)
             summary.add(finding)
             if is_stream:
                 print(_line(finding), flush=True)
+                if listening.spectrum.is_full and not is_advised:
+                    recording.notes += doubts_after(settings, listening, recording.sample_rate)
+                    told, is_advised = _print_notes(recording, told), True
+        if not is_advised:
+            recording.notes += doubts_after(settings, listening, recording.sample_rate)
         _account_for_rest(recording, summary, settings, listening)
         files.close(summary, recording.notes)
     _show(recording, summary, name, is_stream)
     _print_notes(recording, told)
     return summary
+
+
+def _heard_band(recording: Recording, settings: Settings, listening: Listening) -> Band:
+    """What the network hears, as far as it lies in the recording's own band."""
+    nyquist, half = recording.sample_rate / 2, min(listening.rate, recording.sample_rate) / 2
+    return Band(max(-settings.freq_shift - half, -nyquist), min(-settings.freq_shift + half, nyquist))
 
 
 def _account_for_rest(recording: Recording, summary: Summary, settings: Settings, listening: Listening) -> None:
@@ -87,7 +99,7 @@ def _account_for_rest(recording: Recording, summary: Summary, settings: Settings
         summary.shares[UNHEARD_NAME] = Share(samples=rest, weighted=math.nan)
         percent = 100 * rest / recording.taken
         where = "at the end, fewer than a window" if hop <= length else "in no window, at the end or between hops"
-        recording.notes.append(f"{rest} samples ({percent:.2g} % of the recording) {where}, were not heard")
+        recording.notes.append(f"{rest} samples ({percent:.3g} % of the recording) {where}, were not heard")
     if hop > length:
         recording.notes.append(f"of every {hop} samples {hop - length} were skipped: they count as what is around them")
     if NOISE_NAME in summary.shares:
@@ -100,9 +112,11 @@ def _account_for_rest(recording: Recording, summary: Summary, settings: Settings
             )
 
 
-def _print_notes(recording: Recording, start: int = 0) -> None:
+def _print_notes(recording: Recording, start: int = 0) -> int:
+    """Print the notes from number ``start`` on; returns how many there are."""
     for note in recording.notes[start:]:
         print(f"note: {note}", flush=True)
+    return len(recording.notes)
 
 
 def _line(finding: Finding) -> str:
@@ -150,6 +164,18 @@ def load_network(networks: Mapping[str, Sequence[str]], device: str, trust: bool
     return network
 
 
+def _refuse_networks(inputs: Sequence[str]) -> None:
+    """A network among the recordings was meant to hear them; the suite's own would answer in its place."""
+    for source in inputs:
+        suffix = Path(source).suffix.lower()
+        if suffix in NETWORK_SUFFIXES:
+            before = f"NETWORK{suffix}" if suffix == ".onnx" else f"CONFIG CHECKPOINT{suffix}"
+            raise ConfigError(
+                f"expected recordings but found the network {source} among them; a network goes first: "
+                f"{before} RECORDING ..."
+            )
+
+
 def predict(
     networks: Mapping[str, Sequence[str]],
     inputs: Sequence[str],
@@ -173,7 +199,8 @@ def predict(
     Args:
         networks: name -> (config, checkpoint) or (ONNX file, ); empty for the one that comes with the suite.
         inputs: what `tasks.amr.iq_files.open_recording` opens.
-        out: folder for the results.
+        out: folder for the results; those of the same recording by the same network are replaced, whatever the
+            settings, while another network's or recording's become ``NAME_2``.
         device: ``'cpu'`` or ``'cuda'``; ONNX files run on the CPU.
         trust: unpickle any object in the checkpoint.
         sample_rate: samples per second, for recordings that do not tell; goes before what they tell.
@@ -189,12 +216,13 @@ def predict(
         UserError: whatever is wrong with the options or the network; with the recording, if there is but one.
     """
     settings = Settings(freq_shift, resample, symbol_rate, hop, vote, threshold, noise_gate)
+    _refuse_networks(inputs)
     network = load_network(networks, device, trust, threads)
     start, samples, seconds, skipped = time.perf_counter(), 0, 0.0, []
     for source in inputs:
         try:
             recording = open_recording(source, datatype, sample_rate)
-            name = result_name(recording, Path(out))
+            name = result_name(recording, network, Path(out))
             predict_recording(recording, network, settings, Path(out), name, in_place)
         except UserError as error:
             if len(inputs) == 1:

@@ -93,16 +93,21 @@ class Recogniser:
     """A trained network.
 
     Attributes:
-        name: of its file.
+        path: its file.
         info: what it knows.
         logits: frames, float32 ``[W, 2, L]``, to scores ``[W, K]``.
         origin: what a user is to know of where it comes from.
     """
 
-    name: str
+    path: Path
     info: SignalInfo
     logits: Callable[[np.ndarray], np.ndarray]
     origin: str = ""
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+        return self.path.name
 
     def log_probabilities(self, frames: np.ndarray) -> np.ndarray:
         """Of the classes, after the temperature: float32 ``[W, 2, L]`` to float32 ``[W, K]``."""
@@ -135,7 +140,7 @@ def load_onnx(path: str | Path, threads: int | None = None, length: int | None =
     name = inputs[0].name
     if length not in (None, info.length):
         session = _opened(path, threads, length, info)
-    return Recogniser(Path(path).name, info, lambda frames: session.run(None, {name: frames})[0])
+    return Recogniser(Path(path), info, lambda frames: session.run(None, {name: frames})[0])
 
 
 def _opened(path: str | Path, threads: int | None, length: int, info: SignalInfo) -> onnxruntime.InferenceSession:
@@ -178,7 +183,7 @@ def load_checkpoint(config: str | Path, checkpoint: str | Path, device: str = "c
         with torch.no_grad():
             return model(torch.from_numpy(frames).to(device)).float().cpu().numpy()
 
-    return Recogniser(Path(checkpoint).name, info, logits)
+    return Recogniser(Path(checkpoint), info, logits)
 
 
 def signal_info(model: nn.Module, cfg: Config, checkpoint: Mapping[str, Any], source: str) -> SignalInfo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,10 +16,10 @@ from common.report import (
     Picture,
     Section,
     Table,
+    gain_cell,
     line_plot,
     mean_and_spread,
     origin_section,
-    verdict,
     write_html,
     write_json,
     write_text,
@@ -56,7 +57,22 @@ class SnrRange(NamedTuple):
 
 
 ALL = SnrRange(-math.inf, math.inf)
-RANGES = (SnrRange(-math.inf, -12), SnrRange(-10, -2), SnrRange(0, 8), SnrRange(10, math.inf))
+EDGES = (-10, 0, 10)
+
+
+def default_ranges(snrs: Sequence[float]) -> list[SnrRange]:
+    """Ranges below -10 dB, to 0, to 10 and from there on, each from the first to the last of the labels ``snrs`` in it.
+
+    >>> [str(span) for span in default_ranges(range(-20, 20, 2))]
+    ['up to -12 dB', '-10 to -2 dB', '0 to 8 dB', 'from 10 dB']
+    """
+    found = []
+    for low, high in itertools.pairwise((-math.inf, *EDGES, math.inf)):
+        there = [snr for snr in snrs if low <= snr < high]
+        if there:
+            first, last = min(there), max(there)
+            found.append(SnrRange(low if math.isinf(low) else first, high if math.isinf(high) else last))
+    return found
 
 
 def summary_table(found: Evaluation) -> Table:
@@ -76,17 +92,9 @@ def gains_table(found: Evaluation, baseline: str) -> Table:
     rows = []
     for name, arm in found.arms.items():
         if name != baseline:
-            rows.append([name, *(_gain(arm.values(key), found.arms[baseline].values(key)) for key in SUMMARY)])
+            rows.append([name, *(gain_cell(arm.values(key), found.arms[baseline].values(key)) for key in SUMMARY)])
     title = f"Against {baseline}, difference of means in points (a gain within the seeds' spread is no gain)"
     return Table(title, ["network", *SUMMARY.values()], rows)
-
-
-def _gain(values: Sequence[float], reference: Sequence[float]) -> str | None:
-    if not values or not reference:
-        return None
-    gain = float(np.mean(values) - np.mean(reference))
-    spreads = [float(np.std(each, ddof=1)) if len(each) > 1 else math.nan for each in (values, reference)]
-    return f"{gain:+.2f} ({verdict(gain, spreads)})"
 
 
 def snr_table(found: Evaluation) -> Table:
@@ -164,7 +172,7 @@ def write_evaluation(
     out: str | Path,
     origin: Mapping[str, object],
     baseline: str,
-    ranges: Sequence[SnrRange] = RANGES,
+    ranges: Sequence[SnrRange] | None = None,
 ) -> Path:
     """Write evaluation.json, CSV files, pictures (PNG), and index.html with all of them.
 
@@ -173,12 +181,14 @@ def write_evaluation(
         out: the folder.
         origin: what goes into the JSON and the page's foot about the run; see `common.provenance.provenance`.
         baseline: name of the arm that the others are compared with.
-        ranges: SNRs whose frames get a confusion matrix of their own; those without frames are left out.
+        ranges: SNRs whose frames get a confusion matrix of their own (`default_ranges`); those without frames are left
+            out.
 
     Returns:
         The path of the page.
     """
     out = Path(out)
+    ranges = default_ranges(found.snrs) if ranges is None else ranges
     ranges = [span for span in ranges if any(span.low <= snr <= span.high for snr in found.snrs)]
     tables = [summary_table(found), *([gains_table(found, baseline)] if len(found.arms) > 1 else [])]
     sections = [

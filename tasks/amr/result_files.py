@@ -109,18 +109,14 @@ class Summary:
 
 @dataclass(frozen=True)
 class Band:
-    """What the network heard of the spectrum, in Hz from the middle of the recording's own."""
+    """What the network heard of the spectrum: from where to where, in Hz from the middle of the recording's own."""
 
-    centre: float
-    width: float
+    lower: float
+    upper: float
 
 
 class ResultFiles:
-    """Takes findings in their order; see `open_results`.
-
-    Attributes:
-        annotations: how many were written.
-    """
+    """Takes findings in their order; see `open_results`."""
 
     def __init__(
         self,
@@ -134,11 +130,6 @@ class ResultFiles:
         self._listing, self._annotations = listing, annotations
         self._separator = "\n"
         listing.write(json.dumps(head, indent=2, ensure_ascii=False).removesuffix("\n}") + ',\n  "findings": [')
-
-    @property
-    def annotations(self) -> int | None:
-        """How many annotations were written; None where there is no place for them."""
-        return None if self._annotations is None else self._annotations[0].count
 
     def add(self, finding: Finding) -> None:
         """Write one."""
@@ -163,8 +154,8 @@ def _annotation(finding: Finding, recording: Recording, band: Band) -> dict[str,
     annotation = {"core:sample_start": start, "core:sample_count": finding.sample_count, "core:label": finding.label}
     tuned = recording.sigmf.frequency(start)
     if tuned is not None:
-        annotation["core:freq_lower_edge"] = tuned + band.centre - band.width / 2
-        annotation["core:freq_upper_edge"] = tuned + band.centre + band.width / 2
+        annotation["core:freq_lower_edge"] = tuned + band.lower
+        annotation["core:freq_upper_edge"] = tuned + band.upper
     return {**annotation, "core:comment": f"modulation, probability {finding.probability:.2f}"}
 
 
@@ -182,8 +173,8 @@ def open_results(
 
     - ``OUT/NAME.modulations.csv``: a line for each `Finding`;
     - ``OUT/NAME.modulations.json``: ``head``, the findings, a summary and notes;
-    - for a SigMF recording ``OUT/NAME.sigmf-meta``, its metadata with annotations added, beside a link to its samples.
-      Noise is not annotated.
+    - for a SigMF recording ``OUT/NAME.sigmf-meta``, its metadata with annotations added and the sample rate that it was
+      read at, beside a link to its samples. Noise is not annotated.
 
     Args:
         recording: what is being listened to.
@@ -195,20 +186,13 @@ def open_results(
         in_place: annotate the recording's own metadata instead.
 
     Raises:
-        ConfigError: if ``in_place`` is asked for a recording without metadata, or its own would be overwritten unasked.
+        ConfigError: if ``in_place`` is asked for a recording without metadata, or whose metadata have another sample
+            rate; or if its own would be overwritten unasked.
         DataError: if a file cannot be written, or read to its end.
     """
     sigmf = recording.sigmf
-    if in_place and sigmf is None:
-        raise ConfigError(f"expected a SigMF recording for annotations in place but found {recording.source}")
-    metadata = None
-    if sigmf is not None:
-        metadata = sigmf.path if in_place else out / f"{name}{META_SUFFIX}"
-        if not in_place and metadata.resolve() == sigmf.path.resolve():
-            raise ConfigError(
-                f"expected another folder for results than {out}, where the recording lies; "
-                "or annotate it with --in-place"
-            )
+    metadata = None if sigmf is None else sigmf.path if in_place else out / f"{name}{META_SUFFIX}"
+    _check_place(recording, metadata, in_place)
     try:
         with ExitStack() as stack:
             table, listing = (
@@ -217,7 +201,8 @@ def open_results(
             annotations = None
             if metadata is not None:
                 file = stack.enter_context(atomic_write(metadata, "w"))
-                annotations = AnnotationWriter(file, sigmf.content, generator), recording, band
+                content = sigmf.content_at(recording.sample_rate)
+                annotations = AnnotationWriter(file, content, generator), recording, band
             yield ResultFiles(table, listing, head, annotations)
         if metadata is not None and not in_place:
             _link(sigmf.data, out / f"{name}{DATA_SUFFIX}")
@@ -225,6 +210,24 @@ def open_results(
         raise DataError(
             f"expected to read {recording.source} and write results to {out} but found: {error.strerror or error}"
         ) from error
+
+
+def _check_place(recording: Recording, metadata: Path | None, in_place: bool) -> None:
+    sigmf = recording.sigmf
+    if not in_place:
+        if metadata is not None and metadata.resolve() == sigmf.path.resolve():
+            raise ConfigError(
+                f"expected another folder for results than {metadata.parent}, where the recording lies; or annotate it "
+                "with --in-place"
+            )
+        return
+    if sigmf is None:
+        raise ConfigError(f"expected a SigMF recording for annotations in place but found {recording.source}")
+    if recording.own_rate not in (None, recording.sample_rate):
+        raise ConfigError(
+            f"expected --in-place at the {recording.own_rate:.10g} samples/s of {sigmf.path} but found --sample-rate "
+            f"{recording.sample_rate:.10g}; leave one of the two out, or correct core:sample_rate first"
+        )
 
 
 def _link(data: Path, link: Path) -> None:

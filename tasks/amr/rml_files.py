@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
@@ -14,11 +14,12 @@ from mmengine.logging import print_log
 
 from common.atomic import atomic_write
 from common.errors import DataError
-from common.frame_pickle import read_rml_pickle
+from common.frame_files import FrameWriter, record_generation
+from common.frame_pickle import check_there, read_rml_pickle
 
 CACHE = "data/cache"
 # Of the converted files. One of another version lacks something, and is made again.
-VERSION = 2
+VERSION = 3
 
 
 def converted(path: str | Path, cache: str | Path = CACHE) -> Path:
@@ -37,6 +38,7 @@ def converted(path: str | Path, cache: str | Path = CACHE) -> Path:
     where = hashlib.sha256(str(path.absolute().parent).encode()).hexdigest()[:8]
     out = Path(cache) / f"{path.name}-{where}.h5"
     if not _is_of(out, path):
+        check_there(path)
         print_log(f"converting {path.name} to {out}, once", "current")
         convert_to_hdf5(path, out)
     return out
@@ -66,10 +68,8 @@ def _record_path(path: Path) -> Path:
 def convert_to_hdf5(path: str | Path, out: str | Path) -> None:
     """Keep a pickle's frames as HDF5, where any of them can be read without the others. Once is enough.
 
-    Layout as `data_prep.amr.generate` writes it: ``X`` float32 ``[N, 2, L]``, ``mod`` int16 ``[N]`` (index into the
-    attribute ``classes``, sorted), ``snr`` int16 ``[N]``; frames of a cell stay in order. The attributes
-    ``sample_rate`` and ``samples_per_symbol`` come from the record beside a generated pickle, NAME.pkl.json, if it is
-    there.
+    The layout is the suite's, see `common.frame_files`: classes sorted, frames of a cell in order. What the record
+    beside a generated pickle says, NAME.pkl.json, goes into attributes.
 
     Args:
         path: see `common.frame_pickle.read_rml_pickle`.
@@ -81,49 +81,43 @@ def convert_to_hdf5(path: str | Path, out: str | Path) -> None:
     """
     path = Path(path)
     cells = read_rml_pickle(path)
-    signal = _recorded_signal(path, {cell: len(frames) for cell, frames in cells.items()})
+    record = _record(path, {cell: len(frames) for cell, frames in cells.items()})
     try:
         with atomic_write(out, "w+b") as file, h5py.File(file, "w") as h5:
-            write_cells(h5, cells)
-            h5.attrs["source"] = path.name
-            h5.attrs["source_state"] = _state(path)
-            h5.attrs["version"] = VERSION
-            h5.attrs.update(signal)
+            classes, length = sorted({mod for mod, _ in cells}), next(iter(cells.values())).shape[2]
+            writer = FrameWriter(h5, classes, sum(map(len, cells.values())), length)
+            for mod, snr in sorted(cells):
+                writer.write(mod, snr, cells[mod, snr])
+            h5.attrs.update({"source": path.name, "source_state": _state(path), "version": VERSION})
+            if record:
+                h5.attrs.update(record.signal)
+                record_generation(h5, *record.generation)
     except OSError as error:
         raise DataError(
             f"expected to write {out} but found: {error.strerror or error}; name another folder (cache=...)"
         ) from error
 
 
-def write_cells(h5: h5py.File, cells: Mapping[tuple[str, int], np.ndarray]) -> None:
-    """Write cells into an open HDF5 file, in the order of sorted modulations and SNRs; see `convert_to_hdf5`."""
-    classes = sorted({mod for mod, _ in cells})
-    total = sum(map(len, cells.values()))
-    length = next(iter(cells.values())).shape[2]
-    # In one piece and unpacked: a frame's place in the file is then plain arithmetic.
-    frames = h5.create_dataset("X", (total, 2, length), np.float32)
-    mods, snrs = np.empty(total, np.int16), np.empty(total, np.int16)
-    start = 0
-    for mod, snr in sorted(cells):
-        here = slice(start, start + len(cells[mod, snr]))
-        frames[here], mods[here], snrs[here] = cells[mod, snr], classes.index(mod), snr
-        start = here.stop
-    h5["mod"], h5["snr"] = mods, snrs
-    h5.attrs["classes"] = classes
+class _Record(NamedTuple):
+    """What the generator noted beside a pickle: rates, as attributes of a file, and version, seed and recipe."""
+
+    signal: dict[str, Any]
+    generation: tuple[int, int, dict[str, Any]]
 
 
-def _recorded_signal(path: Path, cells: Mapping[tuple[str, int], int]) -> dict[str, Any]:
-    """Sample rate in Hz and samples per symbol (one, or all that occur) of a generated pickle; nothing of others."""
+def _record(path: Path, cells: Mapping[tuple[str, int], int]) -> _Record | None:
+    """The record of a generated pickle; None of others."""
     beside = _record_path(path)
     if not beside.is_file():
-        return {}
+        return None
     try:
         record = json.loads(beside.read_text(encoding="utf-8"))
         if not isinstance(record, dict) or "recipe" not in record:
-            return {}  # somebody else's file
+            return None  # somebody else's file
         told = {(mod, int(snr)): int(record["frames"]) for mod in record["mods"] for snr in record["snrs"]}
-        signal = {"sample_rate": float(record["recipe"]["sample_rate"])}
-        signal["samples_per_symbol"] = np.array(record["recipe"]["sps"], float)
+        recipe = record["recipe"]
+        signal = {"sample_rate": float(recipe["sample_rate"]), "samples_per_symbol": np.array(recipe["sps"], float)}
+        generation = int(record["generator_version"]), int(record["seed"]), recipe
     except (OSError, ValueError, TypeError, KeyError) as error:
         reason = f"no {error}" if isinstance(error, KeyError) else error
         raise DataError(
@@ -136,4 +130,4 @@ def _recorded_signal(path: Path, cells: Mapping[tuple[str, int], int]) -> dict[s
             f"{len(told)} cells of {record['frames']} frames, not {len(cells)} of {sorted(set(cells.values()))}; "
             "delete it, or put the right one there"
         )
-    return signal
+    return _Record(signal, generation)

@@ -49,6 +49,12 @@ class SigmfRecording:
                 tuned = capture.get("core:frequency")
         return tuned
 
+    def content_at(self, sample_rate: float) -> dict[str, Any]:
+        """The metadata, with ``sample_rate`` in place of another."""
+        if sample_rate == self.sample_rate:
+            return self.content
+        return {**self.content, "global": {**self.content["global"], "core:sample_rate": sample_rate}}
+
 
 def meta_path(path: Path) -> Path | None:
     """The metadata file of a recording of which ``path`` is either file, or None for other files."""
@@ -157,7 +163,6 @@ class AnnotationWriter:
         self._file, self._generator = file, generator
         kept = [entry for entry in content["annotations"] if entry.get("core:generator") != generator]
         self._kept = sorted(kept, key=lambda entry: entry.get("core:sample_start", 0), reverse=True)
-        self.count = 0
         self._is_first = True
         head = json.dumps(
             {key: value for key, value in content.items() if key != "annotations"}, indent=4, ensure_ascii=False
@@ -169,7 +174,6 @@ class AnnotationWriter:
         while self._kept and self._kept[-1].get("core:sample_start", 0) <= annotation["core:sample_start"]:
             self._write(self._kept.pop())
         self._write({**annotation, "core:generator": self._generator})
-        self.count += 1
 
     def close(self) -> None:
         """Write what is left."""

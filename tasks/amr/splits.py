@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from common.errors import ConfigError, DataError
+from common.errors import ConfigError, DataError, did_you_mean
 
 PARTS = ("train", "val", "test")
 DEFAULT = "60/20/20"
@@ -169,7 +169,8 @@ def build_split(settings: str | Mapping[str, Any] | Split, cells: Mapping[tuple[
     else:
         unknown = sorted(set(settings) - {"name", "seed"})
         if unknown:
-            raise ConfigError(f"expected name and seed of a split but found {unknown[0]!r}")
+            hint = did_you_mean(unknown[0], ("name", "seed"))
+            raise ConfigError(f"expected name and seed of a split but found {unknown[0]!r}{hint}")
         return Split(cells, **settings)
     split.check_cells(cells, source)
     return split

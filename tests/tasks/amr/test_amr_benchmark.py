@@ -8,7 +8,7 @@ from common.benchmark import STUDENT_STEP, TEACHER_FORWARD, Options
 from common.cache import CachedTeacher
 from common.errors import ConfigError
 from tasks.amr import benchmark
-from tasks.amr.benchmark import over_plain, signals
+from tasks.amr.benchmark import signals
 
 STUDENT = str(ROOT / "configs/amr/kdcnn_generated.py")
 TEACHER = str(ROOT / "configs/amr/clst_xs_generated.py")
@@ -31,12 +31,6 @@ def test_method_on_class_scores_is_timed_with_and_without_its_teacher(monkeypatc
     for run in comparison.phases.values():
         run()
     assert all(torch.equal(old, new) for old, new in zip(before, models[2].parameters(), strict=True))
-
-
-def test_step_is_held_against_the_plain_step_of_its_round():
-    phases = {STUDENT_STEP: [1.0, 2.0, 4.0], "skd step": [3.0, 4.0, 4.0]}
-    result = {"phases": {name: {"seconds": {"rounds": rounds}} for name, rounds in phases.items()}}
-    assert over_plain(result, "skd step") == (2.0, 1.5, 2.5)
 
 
 @pytest.mark.parametrize(

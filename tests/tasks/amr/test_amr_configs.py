@@ -1,5 +1,7 @@
 """Every config of modulation recognition: what it names is there and fits together."""
 
+import shutil
+
 import pytest
 import torch
 from conftest import ROOT
@@ -8,6 +10,7 @@ from mmengine.registry import DATASETS, MODELS
 from toys import set_iteration
 
 import tasks.amr.entry  # noqa: F401
+from common import modulations
 from common.config import check_keys, read_config
 from common.sample_batch import SampleBatch
 
@@ -26,6 +29,7 @@ SETS = {
     "rml2016b": (10, 128, 10 * 20 * 3600),
     "rml22": (10, 128, 10 * 21 * 1200),
     "rml2018a": (24, 1024, 24 * 26 * 2458),
+    "own": (5, 128, None),
 }
 NETWORKS = ("clst_xs", "clst_s", "clst_b", "mcldnn", "resnet", "inception_resnet")
 NETWORKS += ("kdcnn", "kdmobilenet", "cnn3", "mini_inception_resnet", "petcgdnn", "vtcnn2", "rml22cnn")
@@ -63,12 +67,41 @@ def test_data_and_schedule_are_those_of_the_set(name):
     warm_up, cosine = cfg.param_scheduler
     assert "T_max" not in cosine  # to the end, whatever max_iters is
     # These count iterations, and are changed at will.
-    if set_of(name) not in ("generated_small", "wide", "gnuradio", "from_gnuradio"):
+    if set_of(name) not in ("generated_small", "wide", "gnuradio", "from_gnuradio", "own"):
         epochs = cfg.train_cfg.max_iters * cfg.train_dataloader.batch_size / frames
         assert epochs == pytest.approx(round(epochs), abs=0.01)
         assert warm_up.end == cfg.train_cfg.max_iters // 20
     assert cfg.train_cfg.max_iters % cfg.train_cfg.val_interval == 0
     assert cfg.optim_wrapper.optimizer.type == ("AdamW" if name.startswith("clst") else "Adam")
+
+
+@pytest.mark.parametrize("name", ["generated", "wide"])
+def test_classes_are_those_of_radioml_and_more(name):
+    found = read_config(ALL[f"kdcnn_{name}"]).train_dataloader.dataset.mods
+    assert tuple(found[:11]) == modulations.RML2016A
+    assert len(set(found)) == len(found)
+
+
+def test_frames_of_ones_own_take_three_lines(tmp_path):
+    folder = tmp_path / "configs"
+    shutil.copytree(ROOT / "configs", folder)
+    base = folder / "_base_" / "amr" / "own.py"
+    text = base.read_text()
+    for line, mine in (
+        ('_file = "data/own/frames.h5"', '_file = "mine.h5"'),
+        ("_num_classes = 5", "_num_classes = 3"),
+        ("_length = 128", "_length = 64"),
+    ):
+        assert text.count(f"\n{line}") == 1
+        text = text.replace(line, mine)
+    base.write_text(text)
+    for name in ("kdcnn_own", "kdcnn_x3_own", "skd_kdcnn_own"):
+        cfg = read_config(folder / "amr" / f"{name}.py")
+        assert {cfg[f"{part}_dataloader"].dataset.data_root for part in ("train", "val", "test")} == {"mine.h5"}
+        network = cfg.model.get("student", cfg.model).network
+        assert (network.num_classes, network.length) == (3, 64)
+    taught_by = read_config(cfg.model.teachers.teacher.config).model.network
+    assert (taught_by.num_classes, taught_by.length) == (3, 64)
 
 
 @pytest.mark.parametrize("name", ALONE)
@@ -115,6 +148,9 @@ def generated(name):
 @pytest.mark.parametrize("name", [name for name in DISTILLING if generated(name) in set(DISTILLING) - {name}])
 def test_method_is_the_same_on_every_set(name):
     cfg, ours = read_config(ALL[name]), read_config(ALL[generated(name)])
+    if set_of(name) == "rml2018a" and "skd_snr" in name:  # its labels are another scale
+        assert (cfg.model.losses.kd.pop("low"), cfg.model.losses.kd.pop("full")) == (-10, 10)
+        assert (ours.model.losses.kd.pop("low"), ours.model.losses.kd.pop("full")) == (-14, 0)
     assert cfg.model.losses == ours.model.losses
     assert cfg.model.student.loss_weight == ours.model.student.loss_weight
     augments = (cfg.model.student.get("data_preprocessor") or {}).get("augment")

@@ -113,25 +113,25 @@ def test_fewer_frames_of_each_cell_are_of_the_same_part(folder):
 
 
 def test_pickle_is_converted_once_and_not_beside_it(folder, cache):
-    first = RML2016A(str(folder))
+    first = RML2016A(str(folder), part="train")
     assert sorted(path.name for path in folder.iterdir()) == ["RML2016.10a_dict.pkl", "here"]
     (converted,) = cache.iterdir()
     written = converted.stat().st_mtime_ns
-    np.testing.assert_array_equal(RML2016A(str(folder)).frames(), first.frames())
+    np.testing.assert_array_equal(RML2016A(str(folder), part="train").frames(), first.frames())
     assert converted.stat().st_mtime_ns == written
 
 
 def test_converted_file_goes_where_it_is_told_and_can_be_read_as_it_is(folder, tmp_path):
-    first = RML2016A(str(folder), cache=str(tmp_path / "other"))
+    first = RML2016A(str(folder), cache=str(tmp_path / "other"), part="train")
     (converted,) = (tmp_path / "other").iterdir()
     (folder / "RML2016.10a_dict.pkl").unlink()
-    again = RML2016A(str(tmp_path / "other"), converted.name)
+    again = RML2016A(str(tmp_path / "other"), converted.name, part="train")
     np.testing.assert_array_equal(again.frames(), first.frames())
     assert again.fingerprint == first.fingerprint
 
 
 def test_changed_pickle_is_converted_again(folder):
-    RML2016A(str(folder))
+    RML2016A(str(folder), part="train")
     cells = numbered(MODS_10A, (-20, 18), 5)
     (folder / "RML2016.10a_dict.pkl").write_bytes(pickle.dumps(cells, 2))
     assert len(RML2016A(str(folder), part="all")) == 110
@@ -139,7 +139,7 @@ def test_changed_pickle_is_converted_again(folder):
 
 def test_conversion_of_an_older_version_is_made_again(tmp_path, cache):
     generate(tmp_path / "a.pkl", make_recipe("clean", length=8), Extent(("BPSK",), (0,), 5), workers=1)
-    options = {"data_root": str(tmp_path), "ann_file": "a.pkl"}
+    options = {"data_root": str(tmp_path), "ann_file": "a.pkl", "part": "train"}
     SignalDataset(**options)
     (converted,) = cache.iterdir()
     with h5py.File(converted, "a") as file:  # as it was before it had versions, and rates
@@ -152,16 +152,16 @@ def test_record_that_comes_later_is_read(tmp_path):
     generate(tmp_path / "a.pkl", make_recipe("clean", length=8), Extent(("BPSK",), (0,), 5), workers=1)
     record = (tmp_path / "a.pkl.json").read_text()
     (tmp_path / "a.pkl.json").unlink()
-    assert "sample_rate" not in SignalDataset(str(tmp_path), "a.pkl").metainfo
+    assert "sample_rate" not in SignalDataset(str(tmp_path), "a.pkl", part="train").metainfo
     (tmp_path / "a.pkl.json").write_text(record)
-    assert SignalDataset(str(tmp_path), "a.pkl").metainfo["sample_rate"] == 200e3
+    assert SignalDataset(str(tmp_path), "a.pkl", part="train").metainfo["sample_rate"] == 200e3
 
 
 def test_damaged_conversion_is_made_again(folder, cache):
-    first = RML2016A(str(folder))
+    first = RML2016A(str(folder), part="train")
     (converted,) = cache.iterdir()
     converted.write_bytes(converted.read_bytes()[:1000])
-    np.testing.assert_array_equal(RML2016A(str(folder)).frames(), first.frames())
+    np.testing.assert_array_equal(RML2016A(str(folder), part="train").frames(), first.frames())
 
 
 def test_pickles_of_one_name_in_two_folders_are_told_apart(folder, tmp_path, cache):
@@ -174,18 +174,18 @@ def test_pickles_of_one_name_in_two_folders_are_told_apart(folder, tmp_path, cac
 def test_folder_that_can_not_be_written_to_is_named(folder, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match=r"expected to write .*file.* but found: .*; name another folder \(cache=...\)"):
-        RML2016A(str(folder), cache=str(tmp_path / "file"))
+        RML2016A(str(folder), cache=str(tmp_path / "file"), part="train")
 
 
 def test_frames_in_memory_are_the_same(folder, cache):
-    expected = RML2016A(str(folder)).frames([3, 1])
-    stored = RML2016A(str(folder), in_memory=True)
+    expected = RML2016A(str(folder), part="train").frames([3, 1])
+    stored = RML2016A(str(folder), in_memory=True, part="train")
     os.unlink(next(cache.iterdir()))
     np.testing.assert_array_equal(stored.frames([3, 1]), expected)
 
 
 def test_samples_are_joined_as_they_are_read(folder):
-    dataset = RML2016A(str(folder))
+    dataset = RML2016A(str(folder), part="train")
     batch = join_samples(dataset.__getitems__([5, 2]))
     samples = [dataset[5], dataset[2]]
     assert torch.equal(batch["inputs"], torch.stack([sample["inputs"] for sample in samples]))
@@ -199,7 +199,7 @@ def test_samples_are_joined_as_they_are_read(folder):
 @pytest.mark.parametrize("collate", [pseudo_collate, join_samples])
 @pytest.mark.parametrize("workers", [0, 1])
 def test_data_loader_gives_batches_for_the_engine(folder, workers, collate):
-    loader = DataLoader(RML2016A(str(folder)), 50, num_workers=workers, collate_fn=collate)
+    loader = DataLoader(RML2016A(str(folder), part="train"), 50, num_workers=workers, collate_fn=collate)
     batches = list(loader)
     assert [len(batch["inputs"]) for batch in batches] == [50, 50, 32]
     assert [len(batch["data_samples"]) for batch in batches] == [50, 50, 32]
@@ -208,7 +208,7 @@ def test_data_loader_gives_batches_for_the_engine(folder, workers, collate):
 
 
 def test_order_of_training_follows_from_seed_and_position(folder):
-    data = SeededDataset({"type": "RML2016A", "data_root": str(folder)})
+    data = SeededDataset({"type": "RML2016A", "data_root": str(folder), "part": "train"})
 
     def order(position):
         sampler = SeededSampler(data, seed=4)
@@ -221,7 +221,7 @@ def test_order_of_training_follows_from_seed_and_position(folder):
 
 
 def test_metainfo_and_split_go_into_a_checkpoint_and_come_back(folder, tmp_path):
-    dataset = RML2016A(str(folder), split={"name": "35/15/50", "seed": 5})
+    dataset = RML2016A(str(folder), split={"name": "35/15/50", "seed": 5}, part="train")
     torch.save({"meta": {"dataset_meta": dataset.metainfo}}, tmp_path / "a.pth")
     meta = torch.load(tmp_path / "a.pth", weights_only=True)["meta"]["dataset_meta"]
     assert json.loads(json.dumps(meta))["length"] == 128
@@ -232,18 +232,18 @@ def test_metainfo_and_split_go_into_a_checkpoint_and_come_back(folder, tmp_path)
 
 def test_fingerprint_tells_what_a_stored_teacher_output_is_of(folder, tmp_path):
     options = ({}, {"part": "val"}, {"snrs": [18]}, {"split": "50/25/25"})
-    prints = {RML2016A(str(folder), **each).fingerprint for each in options}
+    prints = {RML2016A(str(folder), **{"part": "train", **each}).fingerprint for each in options}
     cells = numbered(MODS_10A, (-20, 18), 10)
     cells["QPSK", 18][:, 1, 127] += 0.5
     (tmp_path / "changed").mkdir()
     (tmp_path / "changed" / "RML2016.10a_dict.pkl").write_bytes(pickle.dumps(cells, 2))
-    prints.add(RML2016A(str(tmp_path / "changed")).fingerprint)
+    prints.add(RML2016A(str(tmp_path / "changed"), part="train").fingerprint)
     assert len(prints) == 5
-    assert RML2016A(str(folder)).fingerprint in prints
+    assert RML2016A(str(folder), part="train").fingerprint in prints
 
 
 def test_every_set_can_be_built_by_its_name(folder):
-    cfg = {"type": "RML2016A", "data_root": str(folder)}
+    cfg = {"type": "RML2016A", "data_root": str(folder), "part": "train"}
     assert isinstance(DATASETS.build(cfg), RML2016A)
     assert {DATASETS.get(name) for name in ("RML2016B", "RML22", "RML2018A", "SignalDataset")} == {
         RML2016B,
@@ -270,7 +270,7 @@ def test_generated_frames_are_read(tmp_path, suffix):
 def test_set_of_several_symbol_rates_tells_the_least_and_the_most(tmp_path, suffix):
     path = tmp_path / f"wide{suffix}"
     generate(path, make_recipe("wide", length=8, sps=(16, 4, 8)), Extent(("BPSK",), (0,), 60), workers=1)
-    meta = SignalDataset(str(tmp_path), path.name).metainfo
+    meta = SignalDataset(str(tmp_path), path.name, part="train").metainfo
     assert meta["samples_per_symbol"] == [4, 16]
     torch.save(meta, tmp_path / "meta.pth")
     assert torch.load(tmp_path / "meta.pth", weights_only=True) == meta
@@ -280,18 +280,18 @@ def test_published_sets_tell_the_rates_that_they_are_known_for(folder, tmp_path)
     def rates(dataset):
         return [dataset.metainfo.get(key) for key in ("sample_rate", "samples_per_symbol")]
 
-    assert rates(RML2016A(str(folder))) == [200e3, 8]
+    assert rates(RML2016A(str(folder), part="train")) == [200e3, 8]
     mods = [mod for mod in MODS_10A if mod != "AM-SSB"]
     (tmp_path / "RML2016.10b.dat").write_bytes(pickle.dumps(numbered(mods, (0,), 5), 2))
-    assert rates(RML22(str(tmp_path), "RML2016.10b.dat")) == [30e3, 2]
-    assert rates(RML2016B(str(tmp_path))) == [None, None]
-    assert rates(SignalDataset(str(tmp_path), "RML2016.10b.dat")) == [None, None]
+    assert rates(RML22(str(tmp_path), "RML2016.10b.dat", part="train")) == [30e3, 2]
+    assert rates(RML2016B(str(tmp_path), part="train")) == [None, None]
+    assert rates(SignalDataset(str(tmp_path), "RML2016.10b.dat", part="train")) == [None, None]
 
 
 def test_what_a_file_says_of_its_rates_goes_before_what_its_set_is_known_for(tmp_path):
     recipe = make_recipe("rml2016", sps=4, sample_rate=1e6, length=8)
     generate(tmp_path / "own.pkl", recipe, Extent(tuple(MODS_10A), (0,), 5), workers=1)
-    meta = RML2016A(str(tmp_path), "own.pkl").metainfo
+    meta = RML2016A(str(tmp_path), "own.pkl", part="train").metainfo
     assert (meta["sample_rate"], meta["samples_per_symbol"]) == (1e6, 4)
 
 
@@ -301,7 +301,7 @@ def test_10b_and_rml22_have_ten_classes(tmp_path):
     assert len(RML2016B(str(tmp_path), part="all").metainfo["classes"]) == 10
     assert RML22(str(tmp_path), "RML2016.10b.dat", part="all").metainfo["classes"] == tuple(mods)
     with pytest.raises(DataError, match=r"the 11 classes .*AM-SSB.* but found 10: .*; other sets are a SignalDataset"):
-        RML2016A(str(tmp_path), "RML2016.10b.dat")
+        RML2016A(str(tmp_path), "RML2016.10b.dat", part="train")
     assert len(SignalDataset(str(tmp_path), "RML2016.10b.dat", part="all")) == 50
 
 
@@ -309,6 +309,16 @@ def test_10b_and_rml22_have_ten_classes(tmp_path):
     ("options", "error", "message"),
     [
         ({"part": "validation"}, ConfigError, "'train', 'val', 'test', 'all' but found 'validation'"),
+        ({"part": "tset"}, ConfigError, "but found 'tset'; did you mean 'test'"),
+        (
+            {"part": None},
+            ConfigError,
+            "'test' or 'all' for RML2016A but found none: write which part",
+        ),
+        ({"mods": "QPSK"}, ConfigError, "a list for mods of RML2016A but found 'QPSK'"),
+        ({"snrs": 18}, ConfigError, "a list for snrs of RML2016A but found 18"),
+        ({"split": {"nam": "60/20/20"}}, ConfigError, "name and seed of a split but found 'nam'; did you mean 'name'"),
+        ({"classes": ["A"] * 11}, DataError, "expected the classes 8PSK, .* names them, but found classes A, A"),
         ({"mods": ("QPSK", "16QAM")}, ConfigError, "found '16QAM'; did you mean"),
         ({"mods": ("QPSK", "QPSK")}, ConfigError, "each once"),
         ({"mods": ()}, ConfigError, "one or more mods"),
@@ -320,18 +330,74 @@ def test_10b_and_rml22_have_ten_classes(tmp_path):
         ({"split": "75/0/25", "part": "val"}, ConfigError, r"'75/0/25' divides .* into train and test alone; name "),
         ({"split": "75/0/25", "part": "val"}, ConfigError, r"without validation \(--cfg-options val_dataloader=None"),
         ({"split": "100/0/0", "part": "test"}, ConfigError, r"into train alone; name another split, such as '60/.*'$"),
-        ({"ann_file": "none.pkl"}, DataError, r"pickle at .*none\.pkl but found none; correct data_root or ann_file"),
+        ({"ann_file": "none.pkl"}, DataError, r"pickle at .*none\.pkl but found none.*; correct data_root or ann_file"),
         ({"ann_file": "none.h5"}, DataError, r"frames at .*none\.h5 but found no file"),
     ],
 )
 def test_what_is_not_there_is_said(folder, options, error, message):
     with pytest.raises(error, match=message):
-        RML2016A(str(folder), **options)
+        RML2016A(str(folder), **{"part": "train", **options})
+
+
+def test_file_may_be_named_as_the_root(folder):
+    path = str(folder / "RML2016.10a_dict.pkl")
+    expected = RML2016A(str(folder), part="all").fingerprint
+    assert SignalDataset(path, part="all").fingerprint == RML2016A(path, part="all").fingerprint == expected
+    with pytest.raises(DataError, match=r"RadioML pickle at .*none\.dat but found none; correct data_root or ann_file"):
+        SignalDataset(str(folder / "none.dat"), part="all")
+
+
+def test_file_that_is_not_there_is_not_said_to_be_converted(folder, capfd):
+    with pytest.raises(DataError, match=r"RML2016\.10a_dct\.pkl but found none; did you mean 'RML2016.10a_dict.pkl'"):
+        RML2016A(str(folder), "RML2016.10a_dct.pkl", part="all")
+    assert "converting" not in "".join(capfd.readouterr())
+
+
+def test_hdf5_is_known_by_its_content(tmp_path):
+    generate(tmp_path / "a.h5", make_recipe("clean", length=8), Extent(("BPSK",), (0,), 5), workers=1)
+    (tmp_path / "a.h5").rename(tmp_path / "a.mat")
+    assert len(SignalDataset(str(tmp_path), "a.mat", part="all")) == 5
+    assert not (tmp_path / "here" / "data").exists()  # nothing was converted
+
+
+def test_fingerprint_is_kept_until_the_file_changes(tmp_path, cache, monkeypatch):
+    def unread(self, positions=None):
+        raise AssertionError("all frames were read")
+
+    path = tmp_path / "a.h5"
+    generate(path, make_recipe("clean", length=8), Extent(("BPSK",), (0,), 20), workers=1)
+    first = SignalDataset(str(path), part="train").fingerprint
+    with monkeypatch.context() as patched:
+        patched.setattr(SignalDataset, "frames", unread)
+        assert SignalDataset(str(path), part="train").fingerprint == first
+        with pytest.raises(AssertionError):
+            SignalDataset(str(path), part="val").fingerprint  # noqa: B018
+    with h5py.File(path, "a") as file:
+        file["X"][:] += 1
+    assert SignalDataset(str(path), part="train").fingerprint != first
+    assert {name.name[:12] for name in cache.iterdir()} == {"fingerprint_"}
+
+
+def test_fingerprint_needs_no_folder_to_be_kept_in(folder):
+    first = RML2016A(str(folder), part="train")
+    (folder / "file").write_text("")
+    first.cache = str(folder / "file")
+    assert first.fingerprint == RML2016A(str(folder), part="train").fingerprint
+
+
+def test_metainfo_tells_what_was_generated_and_whose_part_it_is(tmp_path):
+    extent = Extent(("BPSK",), (0,), 5)
+    for name in ("a.h5", "b.pkl"):
+        generate(tmp_path / name, make_recipe("rml2016", length=8), extent, workers=1)
+    hdf5, pickled = (SignalDataset(str(tmp_path), name, part="val").metainfo for name in ("a.h5", "b.pkl"))
+    assert hdf5["part"] == "val"
+    assert hdf5["generated"] == pickled["generated"]
+    assert hdf5["generated"]["frozen_channel"] == 0x1337
 
 
 def test_dataset_without_a_file_is_refused():
     with pytest.raises(ConfigError, match="ann_file, the file of frames, for RML22 but found none"):
-        RML22("data")
+        RML22(part="train")
 
 
 def test_real_gnu_radio_frames_are_those_of_the_pickle(shared_data, cache):

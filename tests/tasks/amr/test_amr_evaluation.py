@@ -7,6 +7,8 @@ from coded_frames import CodedNetwork, write_frames, write_network
 from sklearn.metrics import f1_score
 
 from common.errors import CheckpointError, ConfigError, DataError
+from data_prep.amr.generate import generate
+from data_prep.amr.recipe import Extent, make_recipe
 from tasks.amr.datasets import SignalDataset
 from tasks.amr.evaluation import Settings, Source, evaluate, measure_costs
 from tasks.amr.models import KDCNN
@@ -72,7 +74,7 @@ def test_temperature_fitted_on_validation_frames_calibrates_the_test_frames(sour
 
 
 def test_temperature_is_fitted_on_the_validation_part_whatever_is_evaluated(source, root):
-    SignalDataset(str(root), "frames.pkl", cache=str(root))
+    SignalDataset(str(root), "frames.pkl", part="train", cache=str(root))
     of_test = evaluate([source("kd")], Settings(part="test", **QUICK))
     of_val = evaluate([source("kd")], Settings(part="val", **QUICK))
     assert of_test.notes == []
@@ -98,7 +100,7 @@ def test_frames_of_another_file_take_the_order_of_classes_of_training(source, ro
 
 
 def test_all_frames_of_the_training_file_are_a_warning_and_those_of_another_are_not(source, root, tmp_path):
-    meta = SignalDataset(str(root), "frames.pkl", split="20/20/60", cache=str(root)).metainfo
+    meta = SignalDataset(str(root), "frames.pkl", part="train", split="20/20/60", cache=str(root)).metainfo
     other = write_frames(tmp_path / "other", CODES)
     assert evaluate([source("kd", meta=meta)], Settings(**QUICK)).warnings == []
     (warning,) = evaluate([source("kd", meta=meta)], Settings(part="all", **QUICK)).warnings
@@ -159,6 +161,41 @@ def test_the_same_weights_are_no_second_seed(source):
 def test_scores_that_are_not_finite_are_refused(source):
     with pytest.raises(CheckpointError, match="expected finite class scores but kd gives others"):
         evaluate([source("kd", scale=math.nan)], Settings(**QUICK))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"test_dataloader.dataset.type": "SignalDatset"}, "test_dataloader: no data set 'SignalDatset'; did you mean"),
+        ({"test_dataloader.dataset.modes": ["BPSK"]}, "SignalDataset has no key 'modes'; did you mean 'mods'"),
+        ({"test_dataloader.dataset.mods": ["BSPK"]}, r"mods among BPSK, QPSK but found 'BSPK'; did you mean 'BPSK'"),
+        ({"test_dataloader.dataset.part": None}, "'test' or 'all' for SignalDataset but found none"),
+    ],
+)
+def test_misspelt_settings_are_named(source, options, message):
+    with pytest.raises(ConfigError, match=message):
+        evaluate([source("kd")], Settings(options=options, **QUICK))
+
+
+def test_frames_of_a_larger_set_of_the_training_sets_seed_are_a_warning(source, tmp_path):
+    def generated(name, frames, seed=0, **changes):
+        recipe = make_recipe("rml2016", length=16, **changes)
+        generate(tmp_path / name, recipe, Extent(("BPSK", "QPSK"), (-10, 0), frames, seed), workers=1)
+        return SignalDataset(str(tmp_path / name), part="train", cache=str(tmp_path)).metainfo
+
+    small = generated("small.h5", 10, frozen_channel=False)
+    for name, frames, seed in ("large.h5", 30, 0), ("other.h5", 30, 1):
+        generated(name, frames, seed, frozen_channel=False)
+    settings = [Settings(part="all", data=str(tmp_path / name), **QUICK) for name in ("large.h5", "other.h5")]
+    (warning,) = evaluate([source("kd", meta=small)], settings[0]).warnings
+    assert "24 of 120 frames lie in the part" in warning
+    assert "or of another set of its recipe and seed" in warning
+    assert evaluate([source("kd", meta=small)], settings[1]).warnings == []
+    frozen = generated("frozen.h5", 10)
+    generated("frozen_too.h5", 10, 1)
+    tested = Settings(part="all", data=str(tmp_path / "frozen_too.h5"), **QUICK)
+    (warning,) = evaluate([source("kd", meta=frozen)], tested).warnings
+    assert "its training data and these come from one frozen channel" in warning
 
 
 def test_a_config_without_test_frames_is_refused(source):

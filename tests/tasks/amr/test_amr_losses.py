@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from common.losses import kd_loss
 from common.registry import find_loss
-from tasks.amr.losses import snr_weighted_kd_loss, snr_weights
+from tasks.amr.losses import snr_weighted_kd_loss, snr_weights, weights_warnings
 
 
 def logits(count=6, classes=4, seed=0):
@@ -69,6 +69,26 @@ def test_what_does_not_fit_is_refused(options, message):
     student, teacher = logits()
     with pytest.raises(ValueError, match=message):
         snr_weighted_kd_loss(**{"student": student, "teacher": teacher, "snr": torch.zeros(6), **options})
+
+
+@pytest.mark.parametrize(
+    ("options", "snrs", "is_warned"),
+    [
+        ({}, (0, 10, 20), True),
+        ({}, (-2, 10), False),
+        ({}, (-20, -14), True),
+        ({"low": 0.0, "full": 10.0}, (0, 10, 20), False),
+        ({"full": 10.0}, (10, 12), True),
+        ({"type": "kd_loss"}, (0, 10, 20), False),
+    ],
+)
+def test_weights_that_are_alike_for_all_frames_are_told(options, snrs, is_warned):
+    found = weights_warnings({"soft": {"type": "snr_weighted_kd_loss", **options}}, snrs)
+    assert bool(found) is is_warned
+    if found:
+        assert f"loss 'soft' weighs all frames alike: labels are {snrs[0]} to {snrs[-1]} dB" in found[0]
+        weights = snr_weights(torch.tensor(snrs), **options)
+        assert weights.unique().numel() == 1
 
 
 def test_configs_know_it_by_name():

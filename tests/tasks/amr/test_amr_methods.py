@@ -37,6 +37,13 @@ def test_methods_are_those_of_the_suites_configs(student, method):
     check_keys(cfg, strict=True)
 
 
+def test_weights_by_snr_rise_where_those_of_the_sets_config_do():
+    written = read_config(FOLDER / "skd_snr_kdcnn_rml2018a.py").model
+    student, teacher = read_config(FOLDER / "kdcnn_rml2018a.py"), str(FOLDER / "clst_xs_rml2018a.py")
+    assert distilled_config(student, teacher, "x.pth", "skd_snr").model.losses == written.losses
+    assert METHODS["skd_snr"].losses["kd"]["full"] == 0.0  # and stay what they are elsewhere
+
+
 def test_outputs_are_not_stored_for_frames_that_are_augmented(student):
     student.model.data_preprocessor.augment = {"type": "IQAugment"}
     cfg = distilled_config(student, TEACHER, "x.pth", "skd")

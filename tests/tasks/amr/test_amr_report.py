@@ -13,6 +13,7 @@ from tasks.amr.report import (
     SnrRange,
     class_table,
     cost_table,
+    default_ranges,
     gains_table,
     leakage_table,
     snr_table,
@@ -104,6 +105,28 @@ def test_without_low_snrs_leakage_is_not_tested():
 )
 def test_ranges_of_snr_are_told_in_words(span, text):
     assert str(span) == text
+
+
+@pytest.mark.parametrize(
+    ("snrs", "texts"),
+    [
+        (range(-20, 20, 2), ["up to -12 dB", "-10 to -2 dB", "0 to 8 dB", "from 10 dB"]),
+        (range(-21, 20, 2), ["up to -11 dB", "-9 to -1 dB", "1 to 9 dB", "from 11 dB"]),
+        (range(-12, 13), ["up to -11 dB", "-10 to -1 dB", "0 to 9 dB", "from 10 dB"]),
+        ((0, 10, 20), ["0 dB", "from 10 dB"]),
+        ((-10.5, 9.5), ["up to -10.5 dB", "9.5 dB"]),
+    ],
+)
+def test_every_label_falls_into_one_of_the_ranges(snrs, texts):
+    found = default_ranges(snrs)
+    assert [str(span) for span in found] == texts
+    assert all(sum(span.low <= snr <= span.high for span in found) == 1 for snr in snrs)
+
+
+def test_pairs_are_told_for_every_label_where_no_ranges_are_given(tmp_path):
+    write_evaluation(evaluation(kd=[run()]), tmp_path, {}, "kd")
+    rows = read_csv(tmp_path / "confused_pairs.csv")
+    assert [row["snr"] for row in rows] == ["all SNRs", "up to -20 dB", "0 dB", "from 10 dB"]
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """From a generated pickle to a scored student, by the command lines."""
 
 import json
+import re
 import runpy
 
 import pytest
@@ -172,15 +173,41 @@ def test_resumed_run_with_augmentation_ends_as_an_undisturbed_one(folder, run):
     [
         (
             {"model.network.num_classes": 11},
-            r"expected 3 classes, as in .*tiny\.pkl.*, but the network .* has 11; set it",
+            r"a network for 3 classes and 32 samples .* in .*tiny\.pkl.*, but that of student\.py has num_classes=11; "
+            r"set it \(--cfg-options model\.network\.num_classes=3\)",
         ),
-        ({"model.network.length": 128}, "expected 32 samples in a frame, .* has 128"),
+        ({"model.network.length": 128}, r"has length=128; set it \(--cfg-options model\.network\.length=32\)"),
+        ({"train_dataloader.dataset.part": None}, "'test' or 'all' for SignalDataset but found none"),
+        ({"train_dataloader.dataset.type": "SignalDatset"}, "no data set 'SignalDatset'; did you mean 'SignalDataset'"),
+        ({"train_dataloader.dataset.modes": ["BPSK"]}, "SignalDataset has no key 'modes'; did you mean 'mods'"),
         ({"val_dataloader.dataset.snrs": [3]}, "no frames at 3 dB"),
     ],
 )
 def test_data_that_does_not_fit_the_network_is_said_before_training(folder, option, message):
     with pytest.raises(Exception, match=message):
         check_data(read_config("student.py", option))
+
+
+def test_what_would_make_scores_too_good_is_said_before_training(folder, monkeypatch):
+    said = []
+    monkeypatch.setattr("tasks.amr.entry.print_log", lambda text, *_: said.append(text))
+    check_data(read_config("student.py"))
+    assert said == []
+    generate(folder / "more.h5", make_recipe("clean", length=32), Extent(MODS, SNRS, 16), workers=1)
+    changes = {"test_dataloader.dataset.data_root": "more.h5", "test_dataloader.dataset.ann_file": ""}
+    check_data(read_config("student.py", changes))
+    (warning,) = said
+    assert re.match(r"\d+ of 24 frames of the test data, more\.h5, are frames that train", warning)
+
+
+def test_weights_by_snr_that_are_all_alike_are_said_before_training(folder, monkeypatch):
+    said = []
+    monkeypatch.setattr("tasks.amr.entry.print_log", lambda text, *_: said.append(text))
+    check_data(read_config("skd_snr.py"))
+    check_data(read_config("skd.py", {"train_dataloader.dataset.snrs": [10]}))
+    assert said == []
+    check_data(read_config("skd_snr.py", {"train_dataloader.dataset.snrs": [10]}))
+    assert "loss 'kd' weighs all frames alike: labels are 10 to 10 dB" in said[0]
 
 
 def checkpoint_of(dataset, **changes):

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import struct
 import threading
@@ -107,9 +108,35 @@ def test_either_file_of_a_sigmf_recording_opens_it(tmp_path):
         np.testing.assert_array_equal(all_of(recording), SAMPLES)
 
 
-def test_given_sample_rate_goes_before_that_of_the_file(tmp_path):
+def test_given_sample_rate_goes_before_that_of_the_file_and_is_noted(tmp_path):
     wavfile.write(tmp_path / "a.wav", 48000, np.ones((4, 2), np.int16))
-    assert open_recording(tmp_path / "a.wav", sample_rate=192e3).sample_rate == 192e3
+    recording = open_recording(tmp_path / "a.wav", sample_rate=192e3)
+    assert (recording.sample_rate, recording.own_rate) == (192e3, 48e3)
+    assert recording.notes == [f"--sample-rate 192,000 goes before the 48,000 samples/s that {tmp_path}/a.wav tells"]
+
+
+def test_sample_rate_that_the_file_tells_too_is_no_news(tmp_path):
+    wavfile.write(tmp_path / "a.wav", 48000, np.ones((4, 2), np.int16))
+    SAMPLES.astype(np.complex64).tofile(tmp_path / "a.cf32")
+    for name in ("a.wav", "a.cf32"):
+        assert open_recording(tmp_path / name, sample_rate=48e3).notes == []
+
+
+@pytest.mark.parametrize("rate", [1e-320, 1e-4, 1e13])
+def test_sample_rate_out_of_bounds_in_metadata_is_named_and_can_be_given(tmp_path, rate):
+    SAMPLES.astype(np.complex64).tofile(tmp_path / "a.sigmf-data")
+    meta = {"global": {"core:datatype": "cf32_le", "core:sample_rate": rate}, "captures": []}
+    (tmp_path / "a.sigmf-meta").write_text(json.dumps(meta))
+    with pytest.raises(DataError, match=rf"0\.001 to 1e\+12 but found {re.escape(f'{rate:g}')} in .*a\.sigmf-meta"):
+        open_recording(tmp_path / "a.sigmf-meta")
+    assert open_recording(tmp_path / "a.sigmf-meta", sample_rate=1e6).sample_rate == 1e6
+
+
+def test_wav_without_a_sample_rate_needs_one(tmp_path):
+    wavfile.write(tmp_path / "a.wav", 0, np.ones((4, 2), np.int16))
+    with pytest.raises(DataError, match=r"expected a sample rate from .* but found 0 in .*a\.wav; give the right one"):
+        open_recording(tmp_path / "a.wav")
+    assert open_recording(tmp_path / "a.wav", sample_rate=1e6).sample_rate == 1e6
 
 
 def test_blocks_are_no_longer_than_asked_for_and_follow_each_other(tmp_path):
@@ -223,8 +250,10 @@ def test_damaged_file_is_named(tmp_path, make, message):
     [
         ("a.iq", {"sample_rate": 1e6}, "a.iq, of an unknown type; name it with --datatype"),
         ("a.cf32", {}, "expected the sample rate of .*a.cf32 but found none; give it with --sample-rate"),
-        ("a.cf32", {"sample_rate": -1.0}, "positive sample rate but found -1.0"),
-        ("a.cf32", {"sample_rate": float("nan")}, "positive sample rate but found nan"),
+        ("a.cf32", {"sample_rate": -1.0}, r"--sample-rate from 0.001 to 1e\+12 but found -1$"),
+        ("a.cf32", {"sample_rate": float("nan")}, "--sample-rate from .* but found nan"),
+        ("a.cf32", {"sample_rate": 1e13}, r"--sample-rate from .* but found 1e\+13"),
+        ("a.cf32", {"sample_rate": 1e-320}, "--sample-rate from .* but found 9.99989e-321"),
         ("a.iq", {"datatype": "cf32le", "sample_rate": 1e6}, "found 'cf32le'; did you mean 'cf32_le'"),
         ("a.wav", {"datatype": "cu8"}, "tells its own, but found 'cu8'"),
     ],

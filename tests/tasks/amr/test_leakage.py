@@ -2,8 +2,18 @@ import numpy as np
 import pytest
 from coded_frames import write_frames
 
-from tasks.amr.datasets import RML2016A, RML2016A_CLASSES, SignalDataset
-from tasks.amr.leakage import check_low_snr, trained_frames, warnings_of
+from common import modulations
+from data_prep.amr.generate import generate
+from data_prep.amr.recipe import Extent, make_recipe
+from tasks.amr.datasets import RML2016A, SignalDataset
+from tasks.amr.leakage import (
+    check_low_snr,
+    same_channel,
+    trained_frames,
+    training_meta,
+    training_warnings,
+    warnings_of,
+)
 from tasks.amr.scores import Confusion
 
 
@@ -57,27 +67,89 @@ def build(tmp_path):
     return make
 
 
-def checkpoint(dataset):
-    return {"meta": {"dataset_meta": dataset.metainfo}}
-
-
 def test_evaluated_frames_that_trained_are_counted(build):
-    trained = checkpoint(build("train"))
+    trained = build("train").metainfo
     assert trained_frames(trained, build("test")) == 0
     assert trained_frames(trained, build("all")) == 24
     assert trained_frames(trained, build("train")) == 24
+    assert trained_frames(build("all").metainfo, build("test")) == 8
 
 
 def test_frames_of_classes_that_were_left_out_of_training_did_not_train(build):
-    trained = checkpoint(build("train", mods=["BPSK"], snrs=[0]))
+    trained = build("train", mods=["BPSK"], snrs=[0]).metainfo
     assert trained_frames(trained, build("all")) == 6
 
 
 def test_nothing_is_claimed_of_other_data_or_of_a_checkpoint_that_is_silent(build, tmp_path):
     other = write_frames(tmp_path / "other", {("BPSK", 0): (0, 0)})
-    trained = checkpoint(SignalDataset(str(other), "frames.pkl", cache=str(other)))
+    trained = SignalDataset(str(other), "frames.pkl", part="train", cache=str(other)).metainfo
     assert trained_frames(trained, build("all")) == 0
-    assert trained_frames({}, build("all")) == 0
+    assert trained_frames(training_meta({}), build("all")) == 0
+
+
+@pytest.fixture
+def generated(tmp_path):
+    """Generates sets: name, part -> data set."""
+
+    def make(name, part, mods=("QAM16", "BPSK"), frames=10, seed=0, preset="clean", **changes):
+        path = tmp_path / f"{name}.h5"
+        if not path.exists():
+            recipe = make_recipe(preset, length=8, **changes)
+            generate(path, recipe, Extent(mods, (-20, 0), frames, seed), workers=1)
+        return SignalDataset(str(path), part=part, cache=str(tmp_path))
+
+    return make
+
+
+def equal_frames(a, b):
+    """How many frames of b are frames of a."""
+    return sum((frame == a.frames()).all(axis=(1, 2)).any() for frame in b.frames())
+
+
+def test_generated_sets_of_one_seed_share_what_trained_whatever_their_size(generated):
+    large, small = generated("large", "train", frames=30), generated("small", "test", ("BPSK", "16QAM"))
+    shared = equal_frames(large, small)
+    assert 0 < shared <= len(small) == 8
+    assert trained_frames(large.metainfo, small) == shared
+    back = trained_frames(generated("small", "train", ("BPSK", "16QAM")).metainfo, generated("large", "all", frames=30))
+    assert back == len(generated("small", "train"))
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"doppler": 10.0}])
+def test_generated_sets_of_another_seed_or_recipe_share_nothing(generated, change):
+    train, other = generated("one", "train"), generated("two", "all", **change)
+    assert equal_frames(train, other) == trained_frames(train.metainfo, other) == 0
+    assert training_warnings(train, other, "test") == []
+
+
+def test_test_data_that_trains_is_a_warning_before_training(generated):
+    train = generated("one", "train")
+    assert training_warnings(train, generated("one", "test"), "test") == []
+    (warning,) = training_warnings(train, generated("copy", "all"), "val")
+    assert "24 of 40 frames of the val data" in warning
+    other_split = SignalDataset(train.table.source, part="test", split="20/20/60", cache=train.cache)
+    assert (
+        f"{trained_frames(train.metainfo, other_split)} of 24 frames" in training_warnings(train, other_split, "x")[0]
+    )
+
+
+def test_one_frozen_channel_in_training_and_test_is_a_warning(generated, tmp_path):
+    frozen = {"preset": "rml2016"}
+    train = generated("one", "train", **frozen)
+    for tested in (generated("one", "test"), generated("two", "all", seed=1, **frozen)):
+        assert same_channel(train.metainfo, tested.metainfo)
+        (warning,) = training_warnings(train, tested, "test")
+        assert "come from one frozen channel" in warning
+        assert "kd: its training data and these come from one" in warnings_of("kd", [], 0, 50.0, tested, True)[0]
+    other = generated("three", "all", seed=1, channel_seed=7, **frozen)
+    assert not same_channel(train.metainfo, other.metainfo)
+    assert training_warnings(train, other, "test") == []
+
+
+def test_frames_of_the_same_numbers_in_another_file_are_not_said_to_train(build, tmp_path):
+    other = write_frames(tmp_path / "other", {(mod, snr): (0, 0) for mod in ("BPSK", "QPSK") for snr in (-20, 0)})
+    tested = SignalDataset(str(other), "frames.pkl", part="all", cache=str(other))
+    assert training_warnings(build("train"), tested, "test") == []
 
 
 def test_warnings_name_the_network_and_the_figures(build):
@@ -92,7 +164,7 @@ def test_warnings_name_the_network_and_the_figures(build):
 
 
 def test_accuracy_beyond_belief_is_named_on_all_snrs_of_radioml_2016a_alone(tmp_path):
-    cells = {(mod, snr): (0, 0) for mod in RML2016A_CLASSES for snr in range(-20, 20, 2)}
+    cells = {(mod, snr): (0, 0) for mod in modulations.RML2016A for snr in range(-20, 20, 2)}
     root = str(write_frames(tmp_path, cells, frames=1))
     options = {"data_root": root, "ann_file": "frames.pkl", "part": "all", "cache": root}
     published = RML2016A(**options)

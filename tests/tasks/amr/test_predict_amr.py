@@ -10,7 +10,7 @@ from iq_results import main, meta, rows, steps, walked, write_sigmf
 from scipy.io import wavfile
 
 import tasks.amr.predict as predicting
-from common.errors import DataError
+from common.errors import ConfigError, DataError
 from tasks.amr.iq_files import open_recording
 from tasks.amr.predict import predict
 
@@ -138,6 +138,35 @@ def test_annotated_band_is_what_the_network_heard(network, in_folder):
     assert annotation["core:freq_upper_edge"] == 100e6 + 200 + 125
 
 
+@pytest.mark.parametrize(("shift", "lower", "upper"), [(-200, -300, 500), (450, -500, 50), (0, -500, 500)])
+def test_annotated_band_ends_where_the_recording_does(network, in_folder, shift, lower, upper):
+    write_sigmf(walk("E"))
+    assert in_folder(network, "a.sigmf-meta", "--freq-shift", shift, "--threshold", 0) == 0
+    annotation = meta("out/a.sigmf-meta")["annotations"][0]
+    assert annotation["core:freq_lower_edge"] == 100e6 + lower
+    assert annotation["core:freq_upper_edge"] == 100e6 + upper
+
+
+def test_copy_of_metadata_tells_the_sample_rate_that_was_given(network, in_folder, capsys):
+    content = write_sigmf(walk("E"))
+    assert in_folder(network, "a.sigmf-meta", "--sample-rate", 4000) == 0
+    told = "note: --sample-rate 4,000 goes before the 1,000 samples/s that a.sigmf-meta tells"
+    assert told in capsys.readouterr().out
+    copy = meta("out/a.sigmf-meta")
+    assert copy["global"] == {**content["global"], "core:sample_rate": 4000}
+    annotation = copy["annotations"][0]
+    assert annotation["core:freq_upper_edge"] - annotation["core:freq_lower_edge"] == 4000
+
+
+def test_annotations_in_place_do_not_change_the_sample_rate(network, in_folder, capsys):
+    write_sigmf(walk("E"))
+    before = Path("a.sigmf-meta").read_text()
+    assert in_folder(network, "a.sigmf-meta", "--sample-rate", 4000, "--in-place") == 2
+    assert "--in-place at the 1000 samples/s of a.sigmf-meta but found --sample-rate 4000" in capsys.readouterr().err
+    assert Path("a.sigmf-meta").read_text() == before
+    assert in_folder(network, "a.sigmf-meta", "--sample-rate", 1000, "--in-place") == 0
+
+
 def test_annotations_in_place_are_not_doubled_by_a_second_run(network, in_folder):
     write_sigmf(walk("EN"), [{"core:sample_start": 0, "core:label": "mine"}])
     for _ in range(2):
@@ -158,7 +187,7 @@ def test_samples_that_make_no_window_are_noted(network, in_folder, capsys):
     walk("E", samples=170).tofile("a.cf32")
     assert in_folder(network, "a.cf32", "--sample-rate", 1000) == 0
     assert walked(rows("a")) == [(0, 160, "east")]
-    assert "note: 10 samples (5.9 % of the recording) at the end, fewer than a window" in capsys.readouterr().out
+    assert "note: 10 samples (5.88 % of the recording) at the end, fewer than a window" in capsys.readouterr().out
 
 
 def test_shares_are_of_the_whole_recording_and_add_up(network, in_folder, capsys):
@@ -245,6 +274,23 @@ def test_suites_own_network_is_used_where_none_is_named(network, in_folder, monk
     assert walked(rows("a")) == steps("E")
 
 
+@pytest.mark.parametrize(
+    ("inputs", "before"),
+    [
+        (["a.pth", "a.cf32"], "CONFIG CHECKPOINT.pth RECORDING ..."),
+        (["a.cf32", "b.PT"], "CONFIG CHECKPOINT.pt RECORDING ..."),
+        (["a.ckpt"], "CONFIG CHECKPOINT.ckpt RECORDING ..."),
+        (["a.cf32", "b.onnx"], "NETWORK.onnx RECORDING ..."),
+    ],
+)
+def test_network_among_the_recordings_is_not_answered_by_another(network, tmp_path, inputs, before):
+    walk("E").tofile(tmp_path / "a.cf32")
+    with pytest.raises(ConfigError, match="expected recordings but found the network") as caught:
+        predict({"network": (network,)}, [str(tmp_path / name) for name in inputs], tmp_path / "out", sample_rate=1e3)
+    assert str(caught.value).endswith(f"a network goes first: {before}")
+    assert not (tmp_path / "out").exists()
+
+
 def not_finite():
     signal = walk("EN")
     signal[300] = np.nan
@@ -294,7 +340,8 @@ def test_bad_recordings_among_good_ones_are_listed_at_the_end(network, in_folder
     ("options", "message"),
     [
         (["--hop", "0"], "--hop of at least 1 sample but found 0"),
-        (["--vote", "0"], "--vote of at least 1 window but found 0"),
+        (["--vote", "0"], "--vote of 1 to 1,000,000 windows but found 0"),
+        (["--vote", str(10**20)], f"--vote of 1 to 1,000,000 windows but found {10**20}"),
         (["--threshold", "1.5"], "--threshold from 0 to 1 but found 1.5"),
         (["--noise-gate", "-3"], "--noise-gate above 0 dB but found -3.0"),
         (["--symbol-rate", "nan"], "positive --symbol-rate but found nan"),

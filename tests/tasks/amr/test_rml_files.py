@@ -47,8 +47,14 @@ def test_protocols_of_python_3_are_read(read, cells, protocol):
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4])
-def test_keys_of_bytes_and_numpy_numbers_become_str_and_int(read, cells, protocol):
-    keyed = {(mod.encode(), np.int64(snr)): frames for (mod, snr), frames in cells.items()}
+def test_keys_of_bytes_and_numpy_become_str_and_int(read, cells, protocol):
+    keys = [
+        lambda mod, snr: (mod.encode(), np.int64(snr)),
+        lambda mod, snr: (np.str_(mod), float(snr)),
+        lambda mod, snr: (np.bytes_(mod), np.float32(snr)),
+        lambda mod, snr: (mod, snr),
+    ]
+    keyed = {key(*cell): cells[cell] for key, cell in zip(keys, cells, strict=True)}
     found = read(pickle.dumps(keyed, protocol))
     same(found, cells)
     assert {tuple(map(type, key)) for key in found} == {(str, int)}
@@ -201,6 +207,8 @@ def test_samples_that_are_not_finite_are_named(read, cells, bad):
         ({("QPSK", 2): [1.0]}, r"array of frames for \('QPSK', 2\) .* but found a list"),
         ({"QPSK": np.zeros((1, 2, 8), "f4")}, r"keys \(modulation, SNR in whole dB\) .* but found 'QPSK'"),
         ({("QPSK", 0.5): np.zeros((1, 2, 8), "f4")}, r"keys .* but found .*'0\.5'"),
+        ({("QPSK", np.float64("nan")): np.zeros((1, 2, 8), "f4")}, r"keys .* but found .*'nan'"),
+        ({(np.int64(3), 4): np.zeros((1, 2, 8), "f4")}, r"keys .* but found .*'3'"),
         ({("QPSK", 2): np.zeros((2, 8), "f4")}, r"frames \[n, 2, L\] but found shape \(2, 8\)"),
         ({("QPSK", 2): np.zeros((5, 8, 2), "f4")}, r"frames \[n, 2, L\] but found shape \(5, 8, 2\)"),
         ({("QPSK", 2): np.zeros((0, 2, 8), "f4")}, r"found shape \(0, 2, 8\)"),
@@ -244,6 +252,7 @@ def test_nothing_is_left_of_a_conversion_that_fails(tmp_path, cells):
 
 RECORD = {
     "generator_version": 1,
+    "seed": 0,
     "mods": ["QPSK", "BPSK"],
     "snrs": [-20, 2],
     "frames": 3,
