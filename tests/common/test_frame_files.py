@@ -143,9 +143,7 @@ def test_missing_datasets_of_radioml_are_named(write_xyz, name):
     with h5py.File(path, "a") as file:
         del file[name]
         left = ", ".join(sorted(file))
-    with pytest.raises(
-        DataError, match=rf"datasets X, Y, Z in .* but found {left}: frames, their mod"
-    ):
+    with pytest.raises(DataError, match=rf"datasets X, Y, Z in .* but found {left}: frames, their mod"):
         open_frame_table(path)
 
 
