@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from common.errors import ConfigError
+from common.finite import check_finite
 from common.report import Table
-from common.terms import STUDENT, DistillationTerms, check_finite
+from common.terms import STUDENT, DistillationTerms
 
 STUDENT_STEP = "student step"
 TEACHER_FORWARD = "teacher forward"

@@ -8,12 +8,14 @@ from typing import Any
 import torch
 from mmengine.logging import MessageHub
 from mmengine.model import BaseModel, ModuleDict
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from common.binding import read_tap_paths, read_term
 from common.cache import cached_teacher, used_paths
 from common.errors import ConfigError
+from common.finite import check_finite
 from common.ground_truth import ground_truth
 from common.modes import in_eval_mode
 from common.registry import EXAMPLES
@@ -22,6 +24,7 @@ from common.teacher import EMATeacher
 from common.teacher_config import build_teacher, input_conversion
 from common.terms import GROUND_TRUTH, STUDENT, DistillationTerms, TermSpec
 
+CRITIC = "critic"
 DISTILL_PREFIX = "distill."
 MEANS_PREFIX = f"{DISTILL_PREFIX}means."
 
@@ -132,14 +135,55 @@ class Distiller(BaseModel):
         """
         if mode != "loss":
             return self.student(inputs, data_samples, mode=mode)
-        step = self.step
+        return self._with_terms(*self._training_run(inputs, data_samples))
+
+    def train_step(self, data: Any, optim_wrapper: OptimWrapper | OptimWrapperDict) -> dict[str, Tensor]:
+        """One iteration; where losses have critics, the critics' step on these maps comes before the student's.
+
+        Args:
+            data: a batch.
+            optim_wrapper: the engine's; with critics that of `common.critics.CriticOptimWrapperConstructor`.
+
+        Returns:
+            What to log.
+
+        Raises:
+            ConfigError: for critics without an optimiser of their own.
+            NonFiniteLossError: if a critic's loss is none.
+        """
+        if not self.terms.adversaries():
+            return super().train_step(data, optim_wrapper)
+        if not isinstance(optim_wrapper, OptimWrapperDict):
+            raise ConfigError(
+                "expected an optimiser for the critic of an adversarial loss but found one for all; set "
+                "optim_wrapper=dict(constructor='CriticOptimWrapperConstructor', student=dict(…), critic=dict(…))"
+            )
+        with optim_wrapper[STUDENT].optim_context(self):
+            losses, values = self._training_run(**self.data_preprocessor(data, True))
+        with optim_wrapper[CRITIC].optim_context(self):
+            critics = self.terms.critic_losses(values, self.step)
+        if critics:  # none at a step at which their weight is 0
+            check_finite(critics, self.step)
+            optim_wrapper[CRITIC].update_params(sum(critics.values()))
+            for loss in self.terms.adversaries():
+                loss.after_critic_step()
+        with optim_wrapper[STUDENT].optim_context(self):
+            found = self._with_terms(losses, values)
+        total, logged = self.parse_losses(found)
+        optim_wrapper[STUDENT].update_params(total)
+        return {**logged, **{name: value.detach() for name, value in critics.items()}}
+
+    def _training_run(self, inputs: Tensor, data_samples: Sequence | None) -> tuple[dict, dict]:
         if self.training:
             # Here, not after the optimiser's step, which belongs to the engine: the same weights at the same time.
             for teacher in self._means().values():
                 teacher.update(self.student)
-        losses, values = self._run(inputs, data_samples, step)
-        added = self.terms(values, step)
-        added |= self.terms.logged(step)
+        return self._run(inputs, data_samples, self.step)
+
+    def _with_terms(self, losses: dict, values: dict) -> dict:
+        """The student's own losses and those of distillation, with what these log."""
+        added = self.terms(values, self.step)
+        added |= self.terms.logged(self.step)
         taken = sorted(losses.keys() & added.keys())
         if taken:
             raise ConfigError(f"loss name {taken[0].removeprefix('loss_')!r}: the student has a {taken[0]} of its own")

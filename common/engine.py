@@ -1,6 +1,7 @@
 """Registers everything a config can name: import this once before building from a config."""
 
 import common.backbones
+import common.critics
 import common.distiller
 import common.hooks
 import common.sample_batch

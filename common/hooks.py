@@ -17,8 +17,8 @@ from mmengine.runner import Runner
 
 from common.cache import CachedTeacher
 from common.distiller import DISTILL_PREFIX, Distiller
+from common.finite import check_finite
 from common.provenance import commit, portable_path
-from common.terms import check_finite
 
 
 def _portable(path: Any) -> str:

@@ -12,18 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from common.adapters import build_adapter, describe_adapter, resize_to_student
-from common.errors import ConfigError, UserError, did_you_mean
+from common.errors import ConfigError, did_you_mean
 from common.loss_arguments import loss_label
 from common.losses.base import ShapedLoss
+from common.losses.critics import AdversarialLoss
 from common.schedules import WeightSchedule, build_weight
 from common.taps import find_module
 
 STUDENT = "student"
 GROUND_TRUTH = "gt"
-
-
-class NonFiniteLossError(UserError):
-    """A loss became NaN or infinite."""
 
 
 @dataclass(frozen=True)
@@ -235,6 +232,28 @@ class LossTerm(nn.Module):
             raise ConfigError(f"loss {self.spec.name!r} has no part {unknown[0].removeprefix(stem)!r}; it has {names}")
         return {key: weight * weights.get(key, 1.0) * value for key, value in parts.items()}
 
+    def adversaries(self) -> list[AdversarialLoss]:
+        """The losses of this term, one for each level, that have a critic."""
+        losses = self.loss if isinstance(self.loss, nn.ModuleList) else [self.loss]
+        return [loss for loss in losses if isinstance(loss, AdversarialLoss)]
+
+    def critic_losses(self, values: Mapping[str, Mapping[str, Any]]) -> dict[str, Tensor]:
+        """What the critics of this term minimise, as ``{'critic_<name>': scalar}``, summed over levels; {} without any.
+
+        Args:
+            values: model name -> tap name -> tensor, of which none gets a gradient.
+        """
+        critics = self.adversaries()
+        if not critics:
+            return {}
+        with torch.no_grad():
+            arguments = self._adapted(self._arguments(values))
+        found = []
+        for level, loss in enumerate(critics):
+            levelled = {a: v[level] for a, v in arguments.items() if a in self._levelled and isinstance(v, list)}
+            found += self._call(loss.critic_loss, {**arguments, **levelled}).values()
+        return {f"critic_{self.spec.name}": sum(found)}
+
     def _extras(self, loss: Callable) -> dict[str, Tensor]:
         """What the loss says about its last call beside its value, without gradient."""
         extras = getattr(loss, "logged", None)
@@ -358,6 +377,14 @@ class DistillationTerms(nn.ModuleDict):
             losses.update(term(values, step))
         return losses
 
+    def adversaries(self) -> list[AdversarialLoss]:
+        """The losses of all terms that have a critic."""
+        return [loss for term in self.values() for loss in term.adversaries()]
+
+    def critic_losses(self, values: Mapping[str, Mapping[str, Any]], step: int) -> dict[str, Tensor]:
+        """What the critics of the active terms minimise; see `LossTerm.critic_losses`."""
+        return {key: value for term in self.active(step) for key, value in term.critic_losses(values).items()}
+
     def logged(self, step: int) -> dict[str, Tensor]:
         """What the losses of the active terms said about their last call; see `LossTerm`."""
         return {key: value for term in self.active(step) for key, value in term.logged.items()}
@@ -368,18 +395,3 @@ class DistillationTerms(nn.ModuleDict):
 
 
 TABLE_COLUMNS = ("tap", "shape", "adapter", "loss", "weight")
-
-
-def check_finite(losses: Mapping[str, Any], step: int) -> None:
-    """Stop at a loss that is NaN or infinite.
-
-    Raises:
-        NonFiniteLossError: naming the losses and the step.
-    """
-    bad = [k for k, v in losses.items() if not torch.isfinite(torch.as_tensor(v, dtype=torch.float64)).all()]
-    if bad:
-        parts = [key for key in bad if key != "loss"] or bad
-        raise NonFiniteLossError(
-            f"{', '.join(parts)} became {' / '.join(str(float(losses[k])) for k in parts)} at step {step}; lower the "
-            f"learning rate or this loss's weight, clip gradients, or check the inputs of that loss"
-        )

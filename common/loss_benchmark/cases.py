@@ -190,6 +190,8 @@ CASES: tuple[Case, ...] = (
         note=CONVOLUTIONS,
     ),
     Case("ACAMLoss", "features", FEATURES, {"channels": width("teacher")}, note=f"fused attention; {NO_PEER}"),
+    Case("FeatureGANLoss", "features", FEATURES, {"channels": width("teacher"), "downsamplings": 3}, note=CONVOLUTIONS),
+    Case("LogitGANLoss", "dense", calls.pair("dense"), {"num_classes": width("teacher")}, note=CONVOLUTIONS),
     Case("FGDLoss", "features", calls.boxes, {"channels": width("teacher")}, note=f"10 boxes an image; {NO_PEER}"),
     Case(
         "masked_feature_loss",

@@ -26,6 +26,7 @@ from common.losses.channel import CWDLoss, cwd_loss
 from common.losses.cirkd import CIRKDMemory, CIRKDMinibatchLoss, cirkd_minibatch_loss
 from common.losses.contrastive import CRDLoss
 from common.losses.correlation import DISTLoss, dist_loss
+from common.losses.critics import FeatureGANLoss, LogitGANLoss
 from common.losses.decoupled import (
     DKDLoss,
     FDWADKDLoss,
@@ -105,6 +106,7 @@ __all__ = [
     "FFLLoss",
     "FGDLoss",
     "FeatureDiscriminator",
+    "FeatureGANLoss",
     "FitNetLoss",
     "HCLLoss",
     "IFVDLoss",
@@ -112,6 +114,7 @@ __all__ = [
     "LDLoss",
     "LSKDLoss",
     "LogitDiscriminator",
+    "LogitGANLoss",
     "MGDLoss",
     "MasKDLoss",
     "MaskedFeatureLoss",

@@ -10,8 +10,8 @@ from mmengine.config import Config
 from toys import ToySegmentor
 
 from common.distiller import Distiller
+from common.finite import NonFiniteLossError
 from common.hooks import FiniteLossHook, JoinCheckpointHook, ProgressHook, SeededStepHook, SplitCheckpointHook, commit
-from common.terms import NonFiniteLossError
 
 LOSS = {"type": "CWDLoss", "student": "features", "teacher": "features", "weight": 3.0}
 

@@ -15,8 +15,8 @@ import tasks.seg  # noqa: F401
 from common.checkpoint import load_strictly, read_checkpoint
 from common.config import prepare_run
 from common.errors import CheckpointError, ConfigError, DataError
+from common.finite import NonFiniteLossError
 from common.provenance import portable_path
-from common.terms import NonFiniteLossError
 from common.training import forget_pretrained, newest_checkpoint, set_data_root, train
 
 number = iter(range(10**6))
