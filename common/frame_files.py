@@ -14,7 +14,6 @@ Attributes ``sample_rate`` (Hz) and ``samples_per_symbol`` (or a dataset ``sps``
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -147,7 +146,10 @@ def _read_mods(
     what, columns = labels.name[1:], int(np.prod(labels.shape[1:]))
     is_text = h5py.check_string_dtype(labels.dtype) is not None
     if is_text and columns == 1:
-        texts, numbers = np.unique(labels.asstr()[...].reshape(-1).astype(str), return_inverse=True)
+        try:
+            texts, numbers = np.unique(labels.asstr()[...].reshape(-1).astype(str), return_inverse=True)
+        except UnicodeDecodeError as error:
+            raise DataError(f"expected names in UTF-8 in {what} of {path} but found {error}") from error
         texts = texts.tolist()
         names = tuple(texts) if names is None else names
         unknown = sorted(set(texts) - set(names))
@@ -266,9 +268,9 @@ def _generated(file: h5py.File) -> dict[str, Any]:
     if told is None:
         return {}
     version, seed, recipe = told
-    recipe = {key: value for key, value in recipe.items() if key != "preset"}  # a name: the frames are the same
-    frames = hashlib.sha256(json.dumps([version, seed, recipe], sort_keys=True).encode()).hexdigest()[:16]
-    return {"frames": frames, "frozen_channel": recipe.get("channel_seed") if recipe.get("frozen_channel") else None}
+    channel = recipe.get("channel_seed") if recipe.get("frozen_channel") else None
+    # Whatever the recipe, frames of one seed have their symbols and noise in common.
+    return {"frames": f"version {version}, seed {seed}", "frozen_channel": channel}
 
 
 class FrameWriter:
@@ -291,6 +293,11 @@ class FrameWriter:
         for name, dtype in {"mod": np.int16, "snr": np.int16, **(more or {})}.items():
             file.create_dataset(name, (count,), dtype)
         file.attrs["classes"] = self._classes
+
+    def check_full(self) -> None:
+        """See that as many frames were written as were announced, with a ValueError if not."""
+        if self._done != len(self._file["X"]):
+            raise ValueError(f"expected {len(self._file['X'])} frames but {self._done} were written")
 
     def write(self, mod: str, snr: int, frames: np.ndarray, **more: np.ndarray) -> None:
         """Append frames ``[n, 2, L]`` of one modulation and label, and ``[n]`` each of further datasets."""

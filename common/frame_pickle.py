@@ -22,6 +22,7 @@ import numpy as np
 from common.errors import DataError, did_you_mean
 from common.frame_checks import check_frames
 
+MOST_DB = 1000
 ARCHIVES = (".tar.bz2", ".tar.gz", ".tgz", ".tbz2", ".tar")
 _NUMBER = re.compile("f[248]|[iu][1248]")
 _NUMBER_OR_NAME = re.compile(r"f[248]|[iu][1248]|[US]\d{1,3}")
@@ -210,6 +211,8 @@ def _checked(content: Any, path: Path) -> Cells:
     cells: Cells = {}
     for key, value in content.items():
         name = _key(key, path)
+        if name in cells:
+            raise DataError(f"expected frames of {name} once in {path} but found them under two kinds of its name")
         if not isinstance(value, _Array):
             raise DataError(f"expected an array of frames for {name} in {path} but found {_kind(value)}")
         try:
@@ -228,6 +231,8 @@ def _key(key: Any, path: Path) -> tuple[str, int]:
         mod, snr = key
         is_whole = isinstance(snr, int) or (isinstance(snr, float) and snr.is_integer())
         if isinstance(mod, (str, bytes)) and is_whole and not isinstance(snr, bool):
+            if abs(snr) > MOST_DB:
+                raise DataError(f"expected SNRs within {MOST_DB} dB in {path} but found {snr:g}")
             return _text(mod), int(snr)
     shown = tuple(map(_kind, key)) if isinstance(key, tuple) else _kind(key)
     raise DataError(f"expected keys (modulation, SNR in whole dB) in {path} but found {shown}")

@@ -51,6 +51,7 @@ OPTIONS = {
     "methods": ("amr", "classifier", "seg"),
     **dict.fromkeys(("student_config", "teacher_config"), ("amr", "seg")),
     "warmup": (*NETWORKS, "stream"),
+    "device": (*NETWORKS, "losses"),
     **dict.fromkeys(("size", "batch", "amp", "teacher_dtype", "compile", "channels_last"), NETWORKS),
 }
 # Size and batch: of each task, and of those that have a paper's with --paper.
@@ -78,7 +79,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--warmup", type=int, help="rounds before them (2)")
     parser.add_argument("--threads", type=int, help="of torch on the CPU (as many as torch takes)")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: time of this process alone")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (%(default)s)")
+    parser.add_argument("--device", help="cpu or cuda (cpu)")
     parser.add_argument(
         "--mini", action="store_true", help="classifier: resnet18 as teacher, 64x64; losses: small shapes"
     )
@@ -103,9 +104,10 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command."""
     args = parse_args(argv)
     concise()
+    _check_options(args)
+    args.device = args.device or "cpu"
     if args.threads:
         torch.set_num_threads(args.threads)
-    _check_options(args)
     if args.task == "losses":
         _losses(args)
         return
@@ -181,6 +183,11 @@ def _check_options(args: argparse.Namespace) -> None:
         if getattr(args, option) not in (None, False, []) and args.task not in tasks:
             name = option.replace("_", "-")
             raise ConfigError(f"--{name} is for {_listed(tasks)} but found {args.task}; leave it out")
+
+    for option, least in (("threads", 1), ("samples", 1), ("longer", 1)):
+        found = getattr(args, option)
+        if found is not None and found < least:
+            raise ConfigError(f"expected --{option} of at least {least} but found {found:g}")
 
 
 def _listed(names: tuple[str, ...]) -> str:

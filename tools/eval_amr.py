@@ -44,7 +44,7 @@ from tasks.amr.report import (
 )
 
 # What an ONNX file has no use for.
-FOR_CHECKPOINTS = (*("files", "names", "baseline", "data_root", "rounds", "device", "cfg_options", "trust_checkpoint"),)
+FOR_CHECKPOINTS = ("files", "names", "baseline", "data_root", "rounds", "device", "cfg_options", "trust_checkpoint")
 
 
 def snr_ranges(text: str) -> list[SnrRange]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import h5py
 import numpy as np
@@ -99,5 +100,5 @@ def _told_beside(path: Path) -> dict[tuple[str, int], tuple[np.ndarray, np.ndarr
                 for i, mod in enumerate(arrays["modulations"])
                 for j, snr in enumerate(arrays["snr_label"])
             }
-    except (KeyError, ValueError, IndexError, OSError) as error:
+    except (KeyError, ValueError, IndexError, OSError, EOFError, BadZipFile) as error:
         raise DataError(f"expected SNRs by modulation, label and frame in {beside} but found {error}") from error

@@ -32,6 +32,7 @@ from tasks.amr.leakage import (
     check_low_snr,
     check_training,
     same_channel,
+    same_file,
     same_generation,
     trained_frames,
     training_meta,
@@ -274,7 +275,7 @@ class _Datasets:
         if not count or same_generation(trained, dataset.metainfo):
             return count
         try:
-            is_other = self.build(network, "train").table.source != dataset.table.source
+            is_other = not same_file(self.build(network, "train").table.source, dataset.table.source)
         except (ConfigError, DataError):
             is_other = False
         return 0 if is_other else count

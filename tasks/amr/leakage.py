@@ -124,6 +124,11 @@ def same_generation(trained: Mapping[str, Any], tested: Mapping[str, Any]) -> bo
     return found[0] == found[1] if all(found) else None
 
 
+def same_file(one: str | Path, other: str | Path) -> bool:
+    """Whether two paths, relative ones from here, lead to one file."""
+    return Path(one).resolve() == Path(other).resolve()
+
+
 def same_channel(trained: Mapping[str, Any], tested: Mapping[str, Any]) -> bool:
     """Whether the frames of two generated sets come from one frozen channel, and so share its noise.
 
@@ -138,8 +143,8 @@ def same_channel(trained: Mapping[str, Any], tested: Mapping[str, Any]) -> bool:
 def trained_frames(trained: Mapping[str, Any], dataset: SignalDataset) -> int:
     """How many frames of a data set lie in the part that was trained on.
 
-    Generated sets of one recipe and seed share their frames, whichever is the larger. Of other sets it is known from
-    the numbers of frames alone: 0 if there was another number in any cell.
+    Generated sets of one seed share their frames, or their noise, whichever is the larger. Of other sets it is known
+    from the numbers of frames alone: 0 if there was another number in any cell.
 
     Args:
         trained: `SignalDataset.metainfo` of the training data, as a checkpoint has it.
@@ -174,13 +179,13 @@ def training_warnings(train: SignalDataset, tested: SignalDataset, part: str) ->
         part: its name.
     """
     trained, found = train.metainfo, []
-    known = same_generation(trained, tested.metainfo) is not None or train.table.source == tested.table.source
+    known = same_generation(trained, tested.metainfo) is not None or same_file(train.table.source, tested.table.source)
     count = trained_frames(trained, tested) if known else 0
     if count:
         found.append(
             f"{count} of {len(tested)} frames of the {part} data, {tested.table.source}, are frames that train: the "
-            "file is the same, divided by another split, or was generated from the same recipe and seed (generate it "
-            "with another --seed)"
+            "file is the same, divided by another split, or was generated from the same seed, which gives the same "
+            "symbols and noise (generate it with another --seed)"
         )
     if same_channel(trained, tested.metainfo):
         found.append(f"the training and the {part} data {SHARED_NOISE}")
@@ -216,8 +221,7 @@ def warnings_of(
     if trained_on:
         found.append(
             f"{name}: {trained_on} of {len(dataset)} frames lie in the part that it was trained on, if that was of "
-            f"{Path(dataset.table.source).name}"
-            + (" or of another set of its recipe and seed" if dataset.table.generated else "")
+            f"{Path(dataset.table.source).name}" + (" or of another set of its seed" if dataset.table.generated else "")
         )
     if shares_channel:
         found.append(f"{name}: its training data and these {SHARED_NOISE}")

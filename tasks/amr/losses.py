@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from common.losses.base import loss_function
@@ -12,10 +13,10 @@ from common.losses.logits import check_scores, kl_divergence
 from common.registry import LOSSES
 
 # dB of the labels of RadioML 2016, below which networks are at chance, and from which on they are as good as they get.
-LOW, FULL = -14.0, 0.0
+LOW, FULL, LEAST = -14.0, 0.0, 0.2
 
 
-def snr_weights(snr: Tensor, low: float = LOW, full: float = FULL, least: float = 0.2) -> Tensor:
+def snr_weights(snr: Tensor, low: float = LOW, full: float = FULL, least: float = LEAST) -> Tensor:
     r"""How much a teacher's opinion of a frame counts: little where it can only guess.
 
     .. math::
@@ -48,7 +49,7 @@ def snr_weighted_kd_loss(
     temperature: float = 4.0,
     low: float = LOW,
     full: float = FULL,
-    least: float = 0.2,
+    least: float = LEAST,
 ) -> Tensor:
     r"""KD with a weight for every frame that rises with its SNR; ours.
 
@@ -91,7 +92,8 @@ def weights_warnings(losses: Mapping[str, Mapping[str, Any]], snrs: Sequence[flo
     for name, loss in losses.items():
         if loss.get("type") == "snr_weighted_kd_loss":
             low, full = loss.get("low", LOW), loss.get("full", FULL)
-            if min(snrs) >= full or max(snrs) <= low:
+            ends = torch.tensor([min(snrs), max(snrs)], dtype=torch.float64)
+            if snr_weights(ends, low, full, loss.get("least", LEAST)).unique().numel() == 1:
                 found.append(
                     f"loss {name!r} weighs all frames alike: labels are {min(snrs):g} to {max(snrs):g} dB, its weights "
                     f"rise from {low:g} to {full:g} dB; set these to where your teacher is at chance and where it is "

@@ -55,9 +55,10 @@ METHODS: dict[str, Method] = {
     ),
 }
 
-# Where weights by SNR rise on other sets than RadioML 2016, ours. 2018.01A's labels are true SNRs; accuracies of 60 %
-# over all labels with a peak of 95 to 98 % mean chance up to about -10 dB and the peak from about 10 dB on.
-SNR_RANGES = {"RML2018A": {"low": -10.0, "full": 10.0}}
+# Where weights by SNR rise on other sets than RadioML 2016.10, ours. The labels of 2018.01A and RML22 are true SNRs; on
+# 2018.01A accuracies of 60 % over all labels with a peak of 95 to 98 % mean chance up to about -10 dB and the peak from
+# about 10 dB on.
+SNR_RANGES = {key: {"low": -10.0, "full": 10.0} for key in ("RML2018A", "RML22")}
 
 
 def distilled_config(cfg: Config, teacher: str, checkpoint: str, method: str) -> Config:

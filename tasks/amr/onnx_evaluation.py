@@ -11,6 +11,7 @@ import numpy as np
 
 from common.errors import CheckpointError, ConfigError
 from common.frame_files import is_rml2018a
+from common.modulations import canonical
 from common.provenance import portable_path
 from common.report import Cell, Table, track, write_json, write_text
 from tasks.amr.datasets import RML2018A, SignalDataset
@@ -99,7 +100,8 @@ def score_onnx(path: str | Path, dataset: SignalDataset, threads: int | None = N
     length = dataset.metainfo["length"]
     network = load_onnx(path, threads, length)
     known = network.info.classes
-    classes = tuple(dataset.classes)
+    theirs = {canonical(name): name for name in known}
+    classes = tuple(theirs.get(canonical(name), name) for name in dataset.classes)
     if not set(classes) & set(known):
         raise ConfigError(
             f"expected frames of the classes {', '.join(known)}, which {path} knows, but found {', '.join(classes)} in "

@@ -88,6 +88,7 @@ def convert_to_hdf5(path: str | Path, out: str | Path) -> None:
             writer = FrameWriter(h5, classes, sum(map(len, cells.values())), length)
             for mod, snr in sorted(cells):
                 writer.write(mod, snr, cells[mod, snr])
+            writer.check_full()
             h5.attrs.update({"source": path.name, "source_state": _state(path), "version": VERSION})
             if record:
                 h5.attrs.update(record.signal)

@@ -189,7 +189,7 @@ def test_frames_of_a_larger_set_of_the_training_sets_seed_are_a_warning(source, 
     settings = [Settings(part="all", data=str(tmp_path / name), **QUICK) for name in ("large.h5", "other.h5")]
     (warning,) = evaluate([source("kd", meta=small)], settings[0]).warnings
     assert "24 of 120 frames lie in the part" in warning
-    assert "or of another set of its recipe and seed" in warning
+    assert "or of another set of its seed" in warning
     assert evaluate([source("kd", meta=small)], settings[1]).warnings == []
     frozen = generated("frozen.h5", 10)
     generated("frozen_too.h5", 10, 1)

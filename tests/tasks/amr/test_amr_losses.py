@@ -77,6 +77,8 @@ def test_what_does_not_fit_is_refused(options, message):
         ({}, (0, 10, 20), True),
         ({}, (-2, 10), False),
         ({}, (-20, -14), True),
+        ({}, (-20, -16, -12), True),
+        ({"least": 0.0}, (-20, -16, -12), False),
         ({"low": 0.0, "full": 10.0}, (0, 10, 20), False),
         ({"full": 10.0}, (10, 12), True),
         ({"type": "kd_loss"}, (0, 10, 20), False),

@@ -9,6 +9,7 @@ from tasks.amr.datasets import RML2016A, SignalDataset
 from tasks.amr.leakage import (
     check_low_snr,
     same_channel,
+    same_file,
     trained_frames,
     training_meta,
     training_warnings,
@@ -115,9 +116,25 @@ def test_generated_sets_of_one_seed_share_what_trained_whatever_their_size(gener
     assert back == len(generated("small", "train"))
 
 
-@pytest.mark.parametrize("change", [{"seed": 1}, {"doppler": 10.0}])
-def test_generated_sets_of_another_seed_or_recipe_share_nothing(generated, change):
-    train, other = generated("one", "train"), generated("two", "all", **change)
+def test_generated_sets_of_one_seed_and_another_recipe_share_frames_or_their_noise(generated):
+    train, other = generated("one", "train"), generated("two", "all", ssb_carrier=False)
+    assert 0 < equal_frames(train, other) <= trained_frames(train.metainfo, other) == len(train)
+    third = generated("three", "all", doppler=10.0)
+    assert equal_frames(train, third) == 0
+    assert trained_frames(train.metainfo, third) == len(train)
+
+
+def test_the_training_file_is_known_by_a_relative_path_too(generated, tmp_path, monkeypatch):
+    train = generated("one", "train")
+    monkeypatch.chdir(tmp_path)
+    assert same_file("one.h5", train.table.source)
+    assert not same_file("two.h5", train.table.source)
+    tested = SignalDataset("one.h5", part="test", split="20/20/60", cache=train.cache)
+    assert training_warnings(train, tested, "test")
+
+
+def test_generated_sets_of_another_seed_share_nothing(generated):
+    train, other = generated("one", "train"), generated("two", "all", seed=1)
     assert equal_frames(train, other) == trained_frames(train.metainfo, other) == 0
     assert training_warnings(train, other, "test") == []
 

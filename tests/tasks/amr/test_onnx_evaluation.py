@@ -12,6 +12,7 @@ import pytest
 from iq_networks import DIRECTIONS, compass
 from onnx import TensorProto, helper, numpy_helper
 
+from common import modulations
 from common.errors import CheckpointError, ConfigError
 from tasks.amr.onnx_evaluation import (
     NOT_TOLD,
@@ -64,6 +65,14 @@ def test_classes_are_matched_by_name(scores):
     assert scores.names == (*DIRECTIONS, "up")
     assert scores.by_class(ALL) == pytest.approx({"north": 50, "up": 0, "west": 80})
     assert scores.by_class(HIGH) == pytest.approx({"north": 80, "up": 0, "west": 100})
+
+
+def test_a_class_of_two_names_is_one_class(frames, network, monkeypatch):
+    monkeypatch.setitem(modulations.ALIASES, "up", "north")
+    seen = {("up", snr): ["north"] * 5 for snr in (0, 10)} | {("west", snr): ["west"] * 5 for snr in (0, 10)}
+    found = score_onnx(network, open_frames(frames(seen=seen)))
+    assert found.by_class(ALL) == {"north": 100, "west": 100}
+    assert found.unknown == ()
 
 
 def test_classes_that_the_network_does_not_know_are_wrong_in_the_mean(scores):

@@ -205,6 +205,11 @@ def test_samples_that_are_not_finite_are_named(read, cells, bad):
         ([1], "dict from .* but found a list"),
         ({}, "dict from .* but found a dict"),
         ({("QPSK", 2): [1.0]}, r"array of frames for \('QPSK', 2\) .* but found a list"),
+        ({("QPSK", 100_000): np.zeros((1, 2, 8), "f4")}, "expected SNRs within 1000 dB in .* but found 100000"),
+        (
+            {("QPSK", 0): np.zeros((1, 2, 8), "f4"), (b"QPSK", 0): np.zeros((1, 2, 8), "f4")},
+            r"frames of \('QPSK', 0\) once in .* two kinds of its name",
+        ),
         ({"QPSK": np.zeros((1, 2, 8), "f4")}, r"keys \(modulation, SNR in whole dB\) .* but found 'QPSK'"),
         ({("QPSK", 0.5): np.zeros((1, 2, 8), "f4")}, r"keys .* but found .*'0\.5'"),
         ({("QPSK", np.float64("nan")): np.zeros((1, 2, 8), "f4")}, r"keys .* but found .*'nan'"),
