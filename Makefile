@@ -24,7 +24,7 @@ demo: install  ## teacher, student alone, student distilled on generated data: t
 test: install  ## lint and tests
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	$(PY) -m pytest
+	OMP_NUM_THREADS=1 $(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: install  ## lint only
 	.venv/bin/ruff check .
