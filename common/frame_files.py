@@ -182,7 +182,7 @@ def _checked_names(
         known = ", or, for RadioML 2018.01A, type='RML2018A'" if (what, count) == ("Y", len(RML2018A)) else ""
         raise DataError(
             f"expected the names of {count} classes in {path}, in the order of {what}'s "
-            f"{'columns' if labels.size > len(labels) else 'numbers'}, but found none: set the data set's "
+            f"{'columns' if labels.size > len(labels) else 'numbers'}, but found none: set every data set's "
             f"classes=[...], or write the attribute 'classes' into the file{known}"
         )
     if labels.size > len(labels) and len(names) != count:

@@ -164,7 +164,8 @@ def read_rml_pickle(path: str | Path) -> Cells:
         except Exception as error:  # damaged bytes make the unpickler raise nearly anything
             reason = str(error) or type(error).__name__
             raise DataError(
-                f"expected a RadioML pickle but {path} cannot be read to its end ({reason}); copy it again"
+                f"expected a RadioML pickle but {path} cannot be read to its end ({reason}); copy it again, or "
+                "name the file that has the frames"
             ) from error
     return _checked(content, path)
 

@@ -12,7 +12,7 @@ from common.errors import ConfigError, did_you_mean
 from common.provenance import PROJECT_ROOT
 from common.report import Table, gain_cell, mean_and_spread
 
-ROW_KEYS = ("name", "config", "seeds", "teachers", "paper", "note")
+ROW_KEYS = ("name", "config", "seeds", "teachers", "paper", "note", "baseline")
 TABLE_KEYS = (
     "title",
     "protocol",
@@ -39,6 +39,7 @@ class Row:
         teachers: name of a teacher in the config -> name of the row that trains it (its first seed is used).
         paper: metric -> published figure.
         note: shown below the table.
+        baseline: name of the row that its gains are measured against, where that is not the table's.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Row:
     teachers: Mapping[str, str] = field(default_factory=dict)
     paper: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
+    baseline: str = ""
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,7 @@ def load_table(path: str | Path) -> ComparisonTable:
     table = ComparisonTable(key=path.stem, rows=tuple(rows), **given)
     table.row(table.baseline)
     for row in rows:
+        table.row(row.baseline or table.baseline)
         for name in row.teachers.values():
             if not table.row(name).seeds:
                 raise ConfigError(
@@ -164,24 +167,25 @@ def comparison(
     tables = [Table(f"{table.title}: {table.protocol}", columns, rows)]
     gains = _gains(table, measured)
     if gains:
-        gains = [[marked(name), *cells] for name, *cells in gains]
+        gains = [[cells[0] + marked(name).removeprefix(name), *cells[1:]] for name, cells in gains]
         title = f"Against {marked(table.baseline)}, difference of means (a gain within the seeds' spread is no gain)"
         tables.append(Table(title, ["", *table.metrics], gains))
     return tables
 
 
-def _gains(table: ComparisonTable, measured: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[list[str]]:
-    base = measured.get(table.baseline, ())
+def _gains(table: ComparisonTable, measured: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[tuple[str, list[str]]]:
+    """Name of the row, and its cells."""
     taught = {name for row in table.rows for name in row.teachers.values()}
     rows = []
     for row in table.rows:
+        base = measured.get(row.baseline or table.baseline, ())
         if row.name in taught or row.name == table.baseline or not measured.get(row.name) or not base:
             continue
-        cells = [row.name]
+        cells = [f"{row.name} (against {row.baseline})" if row.baseline else row.name]
         for metric in table.metrics:
             ours, reference = ([r["scores"][metric] for r in each] for each in (measured[row.name], base))
             cells.append(gain_cell(ours, reference, metric in table.lower_is_better))
-        rows.append(cells)
+        rows.append((row.name, cells))
     return rows
 
 

@@ -35,10 +35,10 @@ rows = [
     dict(
         name="KD-CNN alone, frames not turned",
         config="configs/amr/kdcnn_fixed_generated_small.py",
-        note="compare it with the next row; the difference column is to KD-CNN alone.",
     ),
     dict(
         name="SKD, frames not turned",
+        baseline="KD-CNN alone, frames not turned",
         config="configs/amr/skd_fixed_kdcnn_generated_small.py",
         teachers=dict(teacher="teacher"),
         note="the teacher's scores are stored.",
@@ -46,10 +46,10 @@ rows = [
     dict(
         name="KD-MobileNet alone",
         config="configs/amr/kdmobilenet_generated_small.py",
-        note="compare it with the next row; the difference column is to KD-CNN alone.",
     ),
     dict(
         name="KD-MobileNet, SKD",
+        baseline="KD-MobileNet alone",
         config="configs/amr/skd_kdmobilenet_generated_small.py",
         teachers=dict(teacher="teacher"),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from logging import WARNING
 from pathlib import Path
 
+import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.logging import print_log
@@ -72,7 +73,14 @@ def _check_network(cfg: Config, dataset: SignalDataset) -> None:
             f"{dataset.table.source}, but that of {cfg.filename} has "
             f"{' and '.join(f'{key}={network[key]}' for key in wrong)}; set it "
             f"(--cfg-options {' '.join(f'{where}.{key}={found[key]}' for key in wrong)})"
+            f"{_frames_by_class(dataset) if 'num_classes' in wrong else ''}"
         )
+
+
+def _frames_by_class(dataset: SignalDataset) -> str:
+    counts = np.bincount(dataset.labels, minlength=len(dataset.classes))
+    listed = ", ".join(f"{name} {count}" for name, count in zip(dataset.classes, counts, strict=True))
+    return f"; frames of this part by class: {listed}"
 
 
 def score(

@@ -53,6 +53,20 @@ def test_a_gain_within_the_spread_is_no_gain(table, ours, said):
     assert gains == [["BPKD", said]]
 
 
+def test_a_row_may_have_a_baseline_of_its_own(tmp_path):
+    path = tmp_path / "toys.py"
+    path.write_text(
+        TABLE.replace("dict(name='quoted'", "dict(name='wide KD', config='w.py', baseline='BPKD'), dict(name='quoted'")
+    )
+    gains = shown(
+        load_table(path), results(**{"student alone": [50.0, 51.0], "BPKD": [70.0, 71.0], "wide KD": [72.0, 73.0]})
+    )[1]
+    assert gains[1] == ["wide KD (against BPKD)", "+2.00 (gain)"]
+    path.write_text(TABLE.replace("dict(name='quoted'", "dict(name='quoted', baseline='BKPD'"))
+    with pytest.raises(ConfigError, match="no row 'BKPD'; did you mean 'BPKD'"):
+        load_table(path)
+
+
 def test_one_seed_has_no_spread_to_judge_by(table):
     gains = shown(table, results(**{"student alone": [70.0], "BPKD": [75.0]}))[1]
     assert gains == [["BPKD", "+5.00 (spread unknown)"]]

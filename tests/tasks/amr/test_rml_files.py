@@ -166,7 +166,7 @@ def test_missing_file_is_named(tmp_path):
 @pytest.mark.parametrize("kept", [0, 1, 30, 100, 0.5, -1])
 def test_truncated_file_is_named(read, cells, python2_pickle, kept):
     for content in (python2_pickle(cells), pickle.dumps(cells, 2)):
-        with pytest.raises(DataError, match=r"set\.pkl cannot be read to its end .*; copy it again"):
+        with pytest.raises(DataError, match=r"set\.pkl cannot be read to its end .*; copy it again, or name"):
             read(content[: int(kept * len(content)) if kept == 0.5 else kept])
 
 
