@@ -282,7 +282,7 @@ def test_the_engines_metric_gives_the_scores_of_all_images():
     from mmseg.registry import METRICS
 
     pairs = [scene(30, 40, 3, seed) for seed in range(3)]
-    metric = METRICS.build({"type": "SegScores", "widths": (3,), "f_thresholds": (0.00375, 0.05)})
+    metric = METRICS.build({"type": "SegScores", "_scope_": "mmseg", "widths": (3,), "f_thresholds": (0.00375, 0.05)})
     metric.dataset_meta = {"classes": ("road", "car", "sky")}
     metric.process({}, samples_of(pairs[:2]))
     metric.process({}, samples_of(pairs[2:]))
