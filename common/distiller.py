@@ -17,6 +17,7 @@ from common.cache import cached_teacher, used_paths
 from common.errors import ConfigError
 from common.finite import check_finite
 from common.ground_truth import ground_truth
+from common.inheritance import read_inheritance
 from common.modes import in_eval_mode
 from common.registry import EXAMPLES
 from common.taps import Taps
@@ -58,6 +59,9 @@ class Distiller(BaseModel):
             schedule), ``parts`` (the same for single parts of a loss that returns several), ``adapter``, ``resize``.
         example: config of a batch (registry `EXAMPLES`) to find tap shapes with; by default two zero images of
             64 x 64 pixels in the model's tensor mode.
+        inherit: paths of modules of the student that start with the weights of the teacher's at the same path, such as
+            ``['neck', 'bbox_head']``; of a dict from teacher's name to paths where there are several teachers. They
+            must have the same weights in number and shape.
 
     Raises:
         ConfigError: for unknown keys, taps or losses, and shapes that do not fit, before training starts.
@@ -72,6 +76,7 @@ class Distiller(BaseModel):
         losses: Mapping[str, Mapping[str, Any]] | None = None,
         example: dict | None = None,
         peers: Mapping[str, Mapping[str, Any]] | None = None,
+        inherit: Sequence[str] | Mapping[str, Sequence[str]] = (),
     ):
         student_model = MODELS.build(student)
         super().__init__(data_preprocessor=student_model.data_preprocessor)
@@ -94,6 +99,7 @@ class Distiller(BaseModel):
             self.terms = DistillationTerms(specs)
             self._taps = self._attach(specs, paths)
             self._build_adapters(example, {STUDENT: student_model, **others})
+        self._inherited = read_inheritance(inherit, student_model, self.teachers)
         self.register_state_dict_post_hook(_bare_keys)
         self.register_load_state_dict_pre_hook(_own_keys)
 
@@ -127,6 +133,12 @@ class Distiller(BaseModel):
         if batch["data_samples"] is None:
             values[GROUND_TRUTH] = {name: _Unknown() for name in _ground_truth_names(self.terms)}
         self.terms.build(values, models)
+
+    def init_weights(self) -> None:
+        """As the engine calls it before training: the student's own, then what it inherits."""
+        super().init_weights()
+        for own, of_teacher in self._inherited:
+            own.load_state_dict(of_teacher.state_dict())
 
     def forward(self, inputs: Tensor, data_samples: Sequence | None = None, mode: str = "tensor") -> Any:
         """The student's forward; in mode ``'loss'`` its own losses and the distillation losses in one dict.
