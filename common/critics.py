@@ -33,7 +33,7 @@ class CriticOptimWrapperConstructor:
         paramwise_cfg: of neither; each may have one in its own.
 
     Raises:
-        ConfigError: for other keys, or a model without critics.
+        ConfigError: for other keys, a model without critics, or training in several processes.
     """
 
     def __init__(self, optim_wrapper_cfg: Mapping[str, Any], paramwise_cfg: Mapping[str, Any] | None = None):
@@ -45,11 +45,16 @@ class CriticOptimWrapperConstructor:
 
     def __call__(self, model: nn.Module) -> OptimWrapperDict:
         """The two, as ``student`` and ``critic``."""
-        bare = model.module if is_model_wrapper(model) else model
-        critics = nn.ModuleList(loss.critic for loss in bare.terms.adversaries()) if isinstance(bare, Distiller) else []
+        if is_model_wrapper(model):
+            raise ConfigError("expected one process for a loss with a critic but found several; leave --launcher out")
+        critics = (
+            nn.ModuleList(loss.critic for loss in model.terms.adversaries()) if isinstance(model, Distiller) else []
+        )
         if not critics:
             raise ConfigError("optim_wrapper: expected a loss with a critic, such as FeatureGANLoss, but found none")
-        student, critic = (self._build(each, self._settings[key]) for each, key in ((bare, STUDENT), (critics, CRITIC)))
+        student, critic = (
+            self._build(each, self._settings[key]) for each, key in ((model, STUDENT), (critics, CRITIC))
+        )
         theirs = {id(parameter) for parameter in critics.parameters()}
         for group in student.optimizer.param_groups:
             group["params"] = [parameter for parameter in group["params"] if id(parameter) not in theirs]

@@ -84,7 +84,10 @@ def use_mixed_precision(cfg: Config) -> None:
     """
     if not torch.cuda.is_available():
         raise ConfigError("expected a GPU for mixed precision (--amp) but found none; leave --amp out")
-    cfg.optim_wrapper.type = "AmpOptimWrapper"
+    settings = cfg.optim_wrapper
+    # With critics there is one for the student and one for them.
+    for wrapper in (settings.student, settings.critic) if "critic" in settings else (settings,):
+        wrapper.type = "AmpOptimWrapper"
 
 
 def newest_checkpoint(work_dir: str | Path) -> Path | None:

@@ -92,7 +92,9 @@ def open_writer(path: Path, recipe: Recipe, extent: Extent) -> Iterator[Writer]:
                 writer.close()
             else:
                 with h5py.File(file, "w") as h5:
-                    yield Hdf5Writer(h5, recipe, extent)
+                    writer = Hdf5Writer(h5, recipe, extent)
+                    yield writer
+                    writer.close()
         if path.suffix == ".pkl":
             with atomic_write(f"{path}.json", "w") as file:
                 file.write(json.dumps(record(recipe, extent), indent=2) + "\n")
@@ -117,6 +119,10 @@ class Hdf5Writer:
         """Append a block."""
         more = {} if block.sps is None else {"sps": block.sps}
         self._writer.write(block.mod, block.snr, block.frames, snr_measured_db=block.measured, **more)
+
+    def close(self) -> None:
+        """See that no frame is missing."""
+        self._writer.check_full()
 
 
 class RmlPickleWriter:

@@ -2,13 +2,16 @@
 
 import pytest
 import torch
+from mmengine.config import Config
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from toy_distillers import INPUTS, KD, SAMPLES, make
 
 import common.engine  # noqa: F401
+from common import critics
 from common.critics import CriticOptimWrapperConstructor
 from common.errors import ConfigError
+from common.training import use_mixed_precision
 
 GAN = {"type": "FeatureGANLoss", "student": "features", "teacher": "features", "width": 4, "downsamplings": 1}
 OPTIMIZERS = {
@@ -107,3 +110,16 @@ def test_other_keys_are_refused(settings, message):
 def test_a_model_without_critics_is_refused():
     with pytest.raises(ConfigError, match="expected a loss with a critic, such as FeatureGANLoss, but found none"):
         CriticOptimWrapperConstructor(OPTIMIZERS)(make(losses={"kd": KD}))
+
+
+def test_mixed_precision_is_for_both_optimisers(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    cfg = Config({"optim_wrapper": {"constructor": "CriticOptimWrapperConstructor", **OPTIMIZERS}})
+    use_mixed_precision(cfg)
+    assert [cfg.optim_wrapper[name].type for name in ("student", "critic")] == ["AmpOptimWrapper"] * 2
+
+
+def test_several_processes_are_refused(monkeypatch):
+    monkeypatch.setattr(critics, "is_model_wrapper", lambda model: True)
+    with pytest.raises(ConfigError, match="expected one process for a loss with a critic"):
+        adversarial()

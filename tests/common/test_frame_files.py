@@ -287,3 +287,13 @@ def test_row_that_is_not_one_hot_is_named(tmp_path, monkeypatch, row):
         file["Y"][5] = row
         with pytest.raises(DataError, match=r"a single 1 in each row of Y .* in row 5 of a\.h5"):
             read_one_hot(file["Y"], "a.h5")
+
+
+def test_a_file_with_missing_frames_is_noticed(tmp_path):
+    with h5py.File(tmp_path / "frames.h5", "w") as file:
+        writer = FrameWriter(file, ["BPSK"], count=3, length=4)
+        writer.write("BPSK", 0, np.zeros((2, 2, 4), np.float32))
+        with pytest.raises(ValueError, match="expected 3 frames but 2 were written"):
+            writer.check_full()
+        writer.write("BPSK", 10, np.zeros((1, 2, 4), np.float32))
+        writer.check_full()

@@ -7,6 +7,7 @@ val_dataloader = dict(dataset=_data)
 test_dataloader = dict(dataset=_data)
 # Schedule (ours): 43 epochs of 1,200 / 64 iterations, cosine to zero after a warm-up.
 train_cfg = dict(max_iters=800, val_interval=400)
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, begin=0, end=40, by_epoch=False),
     dict(type="CosineAnnealingLR", eta_min=0.0, by_epoch=False),  # to max_iters
