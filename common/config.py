@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.runner import Runner
 
@@ -125,6 +125,17 @@ def check_keys(cfg: Config, strict: bool) -> None:
             raise ConfigError(f"unknown config key {key!r} in {cfg.filename}{hint}")
         if get_close_matches(key, RUNNER_KEYS, n=1, cutoff=0.85):
             raise ConfigError(f"unknown config key {key!r} in {cfg.filename}{hint}")
+
+
+def student_config(cfg: Config) -> ConfigDict:
+    """The model of a config, of a distillation its student.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    if not cfg.get("model"):
+        raise ConfigError(f"expected a model in {cfg.filename} but found none")
+    return cfg.model.student if cfg.model.get("type") == "Distiller" else cfg.model
 
 
 def prepare_run(cfg: Config, seed: int | None = None, work_dir: str | None = None) -> Config:

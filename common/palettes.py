@@ -1,6 +1,8 @@
-"""Class names, colours and label ids of the segmentation sets, in the order of their label values."""
+"""Colours for any number of classes; names, colours and label ids of the segmentation sets, by label value."""
 
 from __future__ import annotations
+
+import colorsys
 
 IGNORE_INDEX = 255
 CAMVID_VOID = 11
@@ -158,3 +160,13 @@ CAMVID_TO_CITYSCAPES = {
     "Pedestrian": "person",
     "Bicyclist": "bicycle",
 }
+
+
+def distinct_colours(count: int) -> list[list[int]]:
+    """``count`` RGB colours that are easily told apart."""
+    colours = []
+    for index in range(count):
+        # Steps of the golden ratio spread any number of hues evenly.
+        red_green_blue = colorsys.hsv_to_rgb(index * 0.618034 % 1.0, 0.75, 0.95 if index % 2 else 0.65)
+        colours.append([round(255 * channel) for channel in red_green_blue])
+    return colours

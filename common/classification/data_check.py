@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mmengine.config import Config, ConfigDict
+from mmengine.config import Config
 from mmengine.registry import DATASETS, MODELS, init_default_scope
 from torch.utils.data import Dataset
 
 import common.classification  # noqa: F401
 from common.classification.networks import num_classes
+from common.config import student_config
 from common.errors import ConfigError, did_you_mean
 from common.training import config_errors
 
@@ -70,17 +71,6 @@ def sample_shape(cfg: Config, dataset: Dataset) -> tuple[int, ...]:
     with config_errors("data_preprocessor", cfg):
         preprocess = MODELS.build(preprocessor or {"type": "TensorPreprocessor"})
         return tuple(preprocess({"inputs": [dataset[0]["inputs"]]})["inputs"].shape[1:])
-
-
-def student_config(cfg: Config) -> ConfigDict:
-    """The model of a config, of a distillation its student.
-
-    Raises:
-        ConfigError: if there is none.
-    """
-    if not cfg.get("model"):
-        raise ConfigError(f"expected a model in {cfg.filename} but found none")
-    return cfg.model.student if cfg.model.get("type") == "Distiller" else cfg.model
 
 
 def _check_classes(cfg: Config, dataset: Dataset) -> None:

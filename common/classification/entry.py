@@ -12,10 +12,10 @@ from torch.utils.data import DataLoader, Dataset
 
 import common.classification  # noqa: F401
 from common.checkpoint import load_strictly, read_checkpoint, state_dict_of
-from common.classification.data_check import build_dataset, check_data, student_config
+from common.classification.data_check import build_dataset, check_data
 from common.classification.methods import METHODS, distilled_config
 from common.classification.metrics import class_scores
-from common.config import read_config
+from common.config import read_config, student_config
 from common.sample_batch import join_samples
 from common.teacher_config import without_pretrained
 from common.training import config_errors, set_data_root

@@ -12,9 +12,9 @@ from mmengine.logging import print_log
 
 import tasks.amr  # noqa: F401
 from common.checkpoint import read_checkpoint
-from common.classification.data_check import build_dataset, student_config
+from common.classification.data_check import build_dataset
 from common.classification.entry import load_classifier, predicted, prepare
-from common.config import read_config
+from common.config import read_config, student_config
 from common.errors import ConfigError
 from common.training import set_data_root
 from tasks.amr.datasets import SignalDataset

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from torch.utils.data import DataLoader
 
 import tasks.landmarks  # noqa: F401
-from common.classification.data_check import student_config
+from common.config import student_config
 from common.errors import ConfigError
 from common.landmark_files import check_faces
 from common.sample_batch import join_samples

@@ -15,8 +15,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from common.checkpoint import load_strictly, read_checkpoint, state_dict_of
-from common.classification.data_check import student_config
-from common.config import read_config
+from common.config import read_config, student_config
 from common.errors import ConfigError
 from common.ground_truth import ground_truth
 from common.registry import LOSSES, make_loss

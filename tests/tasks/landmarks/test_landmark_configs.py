@@ -76,7 +76,7 @@ def small(network):
     """The same network, narrow."""
     if network.type == "HeatmapNetwork":
         return {**network, "backbone": "mobilenetv2_035", "channels": 8}
-    return {**network, "backbone": "mobilenet_v2", "dropout": 0.0, "options": {"width_mult": 0.1}}
+    return {**network, "backbone": "mobilenet_v2", "weights": None, "dropout": 0.0, "options": {"width_mult": 0.1}}
 
 
 def faces(points, count=4, size=64):

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from common.backbones import LITE0_PACKAGE, EfficientNetLite0
 from common.cost import count_macs
 from common.errors import ConfigError
 from tasks.landmarks.networks import HeatmapNetwork, PointRegressor, heatmaps
@@ -64,3 +65,25 @@ def test_gaussians_have_their_height_and_width():
     assert maps[4, 4] == 1
     assert maps[4, 5] == pytest.approx(torch.exp(torch.tensor(-0.5)).item())
     assert maps[3, 5] == pytest.approx(torch.exp(torch.tensor(-1.0)).item())
+
+
+def test_a_network_may_look_at_another_size_than_the_crop_has():
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    network = PointRegressor("mobilenet_v2", num_points=5, options={"width_mult": 0.35}, input_size=64).eval()
+    larger = nn.functional.interpolate(images, size=(64, 64), mode="bilinear", antialias=True)
+    torch.testing.assert_close(network(images), network.head(network.body(larger)))
+    torch.testing.assert_close(network(larger), network(images))
+
+
+def test_installed_weights_start_a_regressor():
+    pytest.importorskip(LITE0_PACKAGE)
+    network = PointRegressor("timm:tf_efficientnet_lite0", num_points=5, weights="installed")
+    stem = EfficientNetLite0(init_cfg={"type": "Pretrained", "checkpoint": "installed"})
+    stem.init_weights()
+    assert torch.equal(network.body.conv_stem.weight, stem.body.conv_stem.weight)
+
+
+def test_installed_weights_of_another_network_are_refused():
+    with pytest.raises(ConfigError, match="timm:tf_efficientnet_lite0 but found timm:mobilenetv3_small_050"):
+        PointRegressor("timm:mobilenetv3_small_050", weights="installed")
