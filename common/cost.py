@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -57,9 +58,20 @@ def count_macs(model: nn.Module, inputs: Tensor) -> int:
     return counter.get_total_flops() // 2
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch work on one thread within the block."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def cpu_latencies(
     models: Mapping[str, nn.Module],
-    inputs: Tensor,
+    inputs: Tensor | Mapping[str, Tensor],
     rounds: int,
     warmup: int = 3,
     clock: Callable[[], float] = time.perf_counter,
@@ -69,7 +81,7 @@ def cpu_latencies(
 
     Args:
         models: name -> network, in eval mode and on the CPU.
-        inputs: what each is called with.
+        inputs: what each is called with, or name -> what it is called with.
         rounds: timed calls of each; the 95th percentile of fewer than 20 is hardly more than the largest.
         warmup: calls before them.
         clock: seconds.
@@ -79,6 +91,7 @@ def cpu_latencies(
         ConfigError: if there is no round to time.
     """
     with torch.inference_mode():
-        phases = {name: lambda model=model: model(inputs) for name, model in models.items()}
+        given = inputs if isinstance(inputs, Mapping) else dict.fromkeys(models, inputs)
+        phases = {name: lambda name=name: models[name](given[name]) for name in models}
         seconds = time_rounds(phases, rounds, warmup, clock, progress=progress)
     return {name: Latency(*(1e3 * np.percentile(taken, (50, 95)))) for name, taken in seconds.items()}

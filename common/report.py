@@ -25,6 +25,8 @@ from rich.table import Table as RichTable
 
 matplotlib.use("Agg")  # before pyplot is imported: there may be no screen
 import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
 
 from common.atomic import atomic_write
 
@@ -250,6 +252,41 @@ def line_plot(
     axes.spines[["top", "right"]].set_visible(False)
     if curves:
         axes.legend(fontsize=11, frameon=False)
+    _save(figure, path)
+
+
+def scatter_plot(
+    points: Mapping[str, tuple[float, Sequence[float]]], xlabel: str, ylabel: str, path: str | Path
+) -> None:
+    """Write a PNG with a named point for each entry: its x, and the mean of its ys with a whisker of their spread.
+
+    Args:
+        points: name -> (x, ys).
+        xlabel: of the horizontal axis, which is logarithmic.
+        ylabel: of the other.
+        path: where the PNG is written.
+    """
+    figure, axes = plt.subplots(figsize=(7.0, 4.2), layout="constrained")
+    for index, (name, (x, ys)) in enumerate(points.items()):
+        spread = np.std(ys, ddof=1) if len(ys) > 1 else None
+        look = {"color": LINE_COLOURS[index % len(LINE_COLOURS)], "marker": LINE_MARKERS[index % len(LINE_MARKERS)]}
+        axes.errorbar(x, np.mean(ys), yerr=spread, linestyle="", markersize=8, capsize=4, label=name, **look)
+    axes.set_xscale("log")
+    axes.set_xlabel(xlabel, fontsize=12)
+    axes.set_ylabel(ylabel, fontsize=12)
+    axes.tick_params(labelsize=11)
+    axes.margins(0.12)
+    ticks = ScalarFormatter()
+    for axis_ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        axis_ticks(ticks)
+    axes.grid(color="#dddddd", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=11, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: str | Path) -> None:
     try:
         with atomic_write(path) as file:
             figure.savefig(file, dpi=150, format="png")

@@ -43,12 +43,13 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--pictures", type=int, default=6, help="faces in each sheet; 0 leaves them out (%(default)s)")
     parser.add_argument("--paper-auc", action="store_true", help="also KD-Loss's own AUC, to compare with its tables")
+    parser.add_argument("--rounds", type=int, default=20, help="timed forward passes; 0 leaves them out (%(default)s)")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="(default: cuda where there is one)")
     parser.add_argument("--cfg-options", nargs="+", action=ReadOptions, help="KEY=VALUE for every config")
     parser.add_argument("--trust-checkpoint", action="store_true", help="unpickle any object in it: this can run code")
     args = parser.parse_args(arguments)
-    if args.pictures < 0 or (args.limit is not None and args.limit < 1):
-        parser.error("expected --pictures of at least 0 and --limit of at least 1")
+    if min(args.pictures, args.rounds) < 0 or (args.limit is not None and args.limit < 1):
+        parser.error("expected --pictures and --rounds of at least 0 and --limit of at least 1")
     args.sources = read_sources(parser, args.files, args.names)
     args.baseline = read_baseline(parser, args.baseline, args.sources)
     return args
@@ -65,6 +66,7 @@ def main(arguments: list[str] | None = None) -> int:
         limit=args.limit,
         distance=args.distance,
         frame=args.frame,
+        rounds=args.rounds,
         options=args.cfg_options,
         trust=args.trust_checkpoint,
     )

@@ -13,7 +13,7 @@ from mmengine.dataset import pseudo_collate
 from torch import nn
 
 from common.checkpoint import read_checkpoint
-from common.cost import count_macs, count_parameters
+from common.cost import count_macs, count_parameters, cpu_latencies, one_thread
 from common.errors import CheckpointError, ConfigError, DataError, UserError
 from common.landmark_files.face import Face
 from common.landmark_files.scheme import LandmarkScheme
@@ -76,7 +76,8 @@ def evaluate_networks(networks: Sequence[Network], settings: Settings) -> Evalua
     for network in networks:
         runs[network.name].append(_run(network, faces, indices, settings))
     last = {network.name: network for network in networks}
-    arms = {name: Arm(each, _cost(last[name])) for name, each in runs.items()}
+    costs = _costs(last, settings.rounds)
+    arms = {name: Arm(each, costs[name]) for name, each in runs.items()}
     return Evaluation(arms, first.scheme, faces, indices, first, settings, _overlaps(networks, settings.split))
 
 
@@ -196,7 +197,14 @@ def predicted_points(network: Network, indices: Sequence[int]) -> tuple[np.ndarr
     return np.stack(points).astype(np.float64), np.stack(maps)
 
 
-def _cost(network: Network) -> Cost:
-    size = network.dataset.size
-    model = network.model.cpu()
-    return Cost(count_parameters(model), count_macs(model, torch.zeros(1, 3, size, size)), size)
+def _costs(networks: Mapping[str, Network], rounds: int) -> dict[str, Cost]:
+    crops = {name: torch.zeros(1, 3, network.dataset.size, network.dataset.size) for name, network in networks.items()}
+    models = {name: network.model.cpu() for name, network in networks.items()}
+    latencies = {}
+    if rounds:
+        with one_thread():
+            latencies = cpu_latencies(models, crops, rounds)
+    return {
+        name: Cost(count_parameters(model), count_macs(model, crops[name]), crops[name].shape[-1], latencies.get(name))
+        for name, model in models.items()
+    }

@@ -18,6 +18,7 @@ from common.report import (
     mean_and_spread,
     origin_section,
     panel_grid,
+    scatter_plot,
     write_html,
     write_json,
     write_png,
@@ -110,12 +111,14 @@ def _regions(found: Evaluation) -> dict[str, dict[str, list[float]]]:
 
 
 def cost_table(found: Evaluation) -> Table:
-    """A row per arm: size, and work for a face."""
-    rows: list[list[Cell]] = [
-        [name, f"{arm.cost.parameters / 1e6:.2f}", f"{arm.cost.macs / 1e9:.3f}", arm.cost.size]
-        for name, arm in found.arms.items()
-    ]
-    return Table("Cost of a face", ["network", "M params", "G MACs", "pixels a side"], rows)
+    """A row per arm: size, and work and time for a face."""
+    rows: list[list[Cell]] = []
+    timed = any(arm.cost.latency for arm in found.arms.values())
+    for name, arm in found.arms.items():
+        row = [name, f"{arm.cost.parameters / 1e6:.2f}", f"{arm.cost.macs / 1e9:.3f}", arm.cost.size]
+        rows.append(row + ([f"{each:.3g}" for each in arm.cost.latency] if timed else []))
+    columns = ["network", "M params", "G MACs", "pixels a side"]
+    return Table("Cost of a face", columns + (["ms, median", "ms, 95 %"] if timed else []), rows)
 
 
 def paper_table(found: Evaluation) -> Table:
@@ -160,6 +163,7 @@ def write_evaluation(
         Section("Warnings", found.warnings) if found.warnings else None,
         Section("Scores", [SPLITS[found.settings.split], *tables, _seed_note(found)]),
         Section("Cumulative errors", [_ced_picture(found, out)]),
+        Section("Error and time", [_cost_picture(found, out)]) if _timed(found) else None,
         Section("Subsets and attributes", parts) if parts else None,
         Section("Regions", [_region_picture(found, out), regions]) if regions else None,
         Section("Points", _point_pictures(found, out, baseline)),
@@ -216,6 +220,18 @@ def _ced_picture(found: Evaluation, out: Path) -> Picture:
     return Picture(
         path, "Cumulative errors of faces: mean over seeds, and a band of one standard deviation either way."
     )
+
+
+def _timed(found: Evaluation) -> bool:
+    return len(found.arms) > 1 and all(arm.cost.latency for arm in found.arms.values())
+
+
+def _cost_picture(found: Evaluation, out: Path) -> Picture:
+    path = out / "cost.png"
+    score = f"nme_{found.settings.distance}"
+    points = {name: (arm.cost.latency.p50, found.values(name, score)) for name, arm in found.arms.items()}
+    scatter_plot(points, "time of a face (milliseconds; torch, one thread)", f"NME (percent; {found.distance})", path)
+    return Picture(path, "Mean error against time of a face; whiskers: standard deviation over seeds.")
 
 
 def _region_picture(found: Evaluation, out: Path) -> Picture:
@@ -315,7 +331,7 @@ def _record(found: Evaluation, origin: Mapping[str, object], paper_auc: bool) ->
                 key: float(np.std([each[key] for each in scores], ddof=1)) if len(scores) > 1 else None
                 for key in scores[0]
             },
-            "cost": arm.cost._asdict(),
+            "cost": arm.cost._asdict() | {"latency": arm.cost.latency and arm.cost.latency._asdict()},
             "runs": [_run_record(found, run) for run in arm.runs],
         }
         if paper_auc:

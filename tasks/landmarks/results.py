@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch.utils.data import Dataset
 
+from common.cost import Latency
 from common.landmark_files.face import Face
 from common.landmark_files.scheme import LandmarkScheme
 from tasks.landmarks.metrics import auc_paper, describe_distance, landmark_scores, region_errors
@@ -28,6 +29,7 @@ class Settings:
         device: ``'cpu'`` or ``'cuda'``.
         limit: only so many faces, evenly spread over the set.
         distance: that faces fail by, and that points, regions and pictures are judged by; one of `DISTANCES`.
+        rounds: timed forward passes of each network on one thread; 0 takes no time.
         frame: measure errors in pixels of the ``'image'``, or of the ``'crop'``, as the authors of KD-Loss did in their
             stretched crops.
         options: ``{'dotted.key': value}`` for every config.
@@ -40,6 +42,7 @@ class Settings:
     limit: int | None = None
     distance: str = "ocular"
     frame: str = "image"
+    rounds: int = 20
     options: Mapping[str, Any] | None = None
     trust: bool = False
 
@@ -76,11 +79,15 @@ class Run:
 
 
 class Cost(NamedTuple):
-    """Numbers that training sets, and multiply-accumulates for a crop of ``size`` pixels a side."""
+    """Numbers that training sets; multiply-accumulates and, where it was taken, time for one crop of ``size`` pixels.
+
+    The time is of the network in torch, on one thread of the CPU.
+    """
 
     parameters: int
     macs: int
     size: int
+    latency: Latency | None = None
 
 
 @dataclass

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from common.cost import count_macs, count_parameters, cpu_latencies, weight_bytes
+from common.cost import count_macs, count_parameters, cpu_latencies, one_thread, weight_bytes
 from common.errors import ConfigError
 
 
@@ -91,6 +91,20 @@ def test_latency_is_the_median_and_95th_percentile_of_the_rounds_after_warming_u
     found = cpu_latencies(models, torch.zeros(1), rounds=101, warmup=1, clock=clock)
     assert found["slow"] == pytest.approx((51_000, 96_000))
     assert found["fast"] == pytest.approx((500, 500))
+
+
+def test_each_network_may_have_inputs_of_its_own():
+    seen = []
+    models = {name: lambda given: seen.append(given.item()) for name in ("a", "b")}
+    cpu_latencies(models, {"a": torch.tensor(1), "b": torch.tensor(2)}, rounds=1, warmup=0)
+    assert sorted(seen) == [1, 2]
+
+
+def test_torch_gets_its_threads_back():
+    before = torch.get_num_threads()
+    with one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
 
 
 def test_networks_are_timed_without_gradients():

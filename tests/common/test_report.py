@@ -20,6 +20,7 @@ from common.report import (
     mean_and_spread,
     origin_section,
     panel_grid,
+    scatter_plot,
     track,
     verdict,
     write_html,
@@ -112,6 +113,14 @@ def test_write_png_keeps_every_value_of_8_and_16_bit_pictures(tmp_path):
         labels = np.arange(200, 256, dtype=dtype).reshape(7, 8) * (1 if dtype is np.uint8 else 200)
         write_png(tmp_path / name, labels)
         np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / name)), labels)
+
+
+def test_scatter_plot_has_a_point_and_a_whisker_for_each(tmp_path):
+    scatter_plot({"small": (2.0, [8.0, 9.0]), "large": (20.0, [6.0])}, "ms", "NME", tmp_path / "a.png")
+    scatter_plot({"small": (2.0, [8.0, 8.0]), "large": (20.0, [6.0])}, "ms", "NME", tmp_path / "b.png")
+    drawn = [np.asarray(Image.open(tmp_path / name)) for name in ("a.png", "b.png")]
+    assert drawn[0].shape == drawn[1].shape
+    assert (drawn[0] != drawn[1]).any()
 
 
 def test_line_plot_draws_each_curve_in_its_own_colour(tmp_path):

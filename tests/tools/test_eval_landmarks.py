@@ -159,7 +159,7 @@ def test_a_gpu_that_is_not_there_is_refused(capsys):
         (["a.py"], "expected pairs of CONFIG CHECKPOINT but found 1 files"),
         (["a.py", "a.pth", "--names", "x", "y"], "expected 1 --names, one for each pair, but found 2"),
         (["a.py", "a.pth", "--names", "x", "--baseline", "y"], "expected --baseline among x but found 'y'"),
-        (["a.py", "a.pth", "--pictures", "-1"], "expected --pictures of at least 0"),
+        (["a.py", "a.pth", "--pictures", "-1"], "expected --pictures and --rounds of at least 0"),
         (["a.py", "a.pth", "--limit", "0"], "and --limit of at least 1"),
         (["a.py", "a.pth", "--distance", "nose"], "invalid choice: 'nose'"),
     ],

@@ -44,7 +44,7 @@ def test_checkpoints_of_one_name_are_seeds():
     assert found.values("plain", "nme_ocular") == pytest.approx([15])
     assert found.values("kd", "nme_ocular") == pytest.approx([7.5, 22.5])
     np.testing.assert_allclose(found.arms["kd"].errors, [[0.2] * 5, [0.1] * 5], rtol=1e-6)
-    assert found.arms["kd"].cost == (7690, 7680, 16)
+    assert found.arms["kd"].cost[:3] == (7690, 7680, 16)
     assert [(name, number) for name, number, _ in found.runs()] == [("plain", 1), ("kd", 1), ("kd", 2)]
 
 

@@ -24,7 +24,7 @@ FACES = [
     face("a", subset="common", attributes={"blur": False}),
     face("b", subset="challenging", attributes={"blur": True}),
 ]
-TEST = Settings()
+TEST = Settings(rounds=0)
 
 
 def evaluation(faces=FACES, settings=TEST, **shifts):
@@ -89,6 +89,17 @@ def test_regions_and_cost_have_a_row_each():
     found = evaluation(plain=[0.5], kd=[0.6, 0.8])
     assert regions_table(found).rows == [["eyes", "5.00", "7.00 ± 1.41"], ["mouth", "5.00", "7.00 ± 1.41"]]
     assert cost_table(found).rows == [["plain", "0.01", "0.000", 16], ["kd", "0.01", "0.000", 16]]
+
+
+def test_a_time_is_told_and_drawn_where_it_was_taken(tmp_path):
+    found = evaluation(settings=Settings(rounds=2), plain=[0.5], kd=[0.6, 0.8])
+    table = cost_table(found)
+    assert table.columns[4:] == ["ms, median", "ms, 95 %"]
+    assert all(0 < float(median) <= float(slow) for *_, median, slow in table.rows)
+    page = write_evaluation(found, tmp_path, {}, "plain", pictures=0).read_text(encoding="utf-8")
+    assert "Error and time" in page
+    assert Image.open(tmp_path / "cost.png").size[0] > 600
+    assert json.loads((tmp_path / "evaluation.json").read_text())["networks"]["kd"]["cost"]["latency"]["p50"] > 0
 
 
 def test_the_area_of_the_paper_is_labelled_as_such():
