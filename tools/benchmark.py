@@ -3,7 +3,8 @@
 ``amr`` and ``landmarks`` also measure steps with what teachers say stored, and hold each step against a plain one.
 
 ``losses`` measures each loss of `common.losses` by itself instead, beside other implementations of it; ``stream`` what
-hearing an IQ recording costs beside the network alone.
+hearing an IQ recording costs beside the network alone; ``video`` at how many frames a second faces are followed, and
+how steady their points are.
 
 All phases are timed in turn within each round, and the ratio to the floor, or to the other implementation, is taken
 within the round; medians and quartiles are over rounds.
@@ -15,6 +16,7 @@ Examples:
     python tools/benchmark.py amr --methods skd --threads 1 --clock cpu
     python tools/benchmark.py landmarks --threads 1 --clock cpu
     python tools/benchmark.py stream student.onnx student.int8.onnx --threads 1 --clock cpu
+    python tools/benchmark.py video student.onnx --threads 2
     python tools/benchmark.py losses --losses kd_loss cwd_loss --rounds 7 --threads 1 --clock cpu
 """
 
@@ -39,11 +41,12 @@ from common.report import track, write_json
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 NETWORKS = ("amr", "classifier", "landmarks", "seg")
-TASKS = tuple(sorted((*NETWORKS, "losses", "stream")))
+TASKS = tuple(sorted((*NETWORKS, "losses", "stream", "video")))
 # What an option is for, where that is not every task.
 OPTIONS = {
     "losses": ("losses",),
-    "onnx": ("stream",),
+    "onnx": ("stream", "video"),
+    **dict.fromkeys(("clips", "data_root"), ("video",)),
     **dict.fromkeys(("samples", "longer"), ("stream",)),
     "config": ("landmarks",),
     "mini": ("classifier", "losses"),
@@ -63,7 +66,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", nargs="?", choices=TASKS, default="seg", help="(%(default)s)")
-    parser.add_argument("onnx", nargs="*", metavar="NETWORK.onnx", help="stream: networks (the one of the suite)")
+    parser.add_argument("onnx", nargs="*", metavar="NETWORK.onnx", help="stream, video: networks")
     parser.add_argument("--losses", nargs="+", metavar="LOSS", help="losses: names in common.losses (all)")
     parser.add_argument("--methods", nargs="+", metavar="METHOD", help="seg: kd, cwd, bpkd; amr: skd, dkd, … (all)")
     parser.add_argument(
@@ -75,6 +78,8 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--batch", type=int, help="images per step (8; landmarks 64; amr 400)")
     parser.add_argument("--samples", type=float, help="stream: of the recording (5e6)")
     parser.add_argument("--longer", type=float, help="stream: of one of which only the memory is measured, such as 5e8")
+    parser.add_argument("--clips", type=int, help="video: of one face each (8)")
+    parser.add_argument("--data-root", metavar="FOLDER", help="video: images with PTS files (generated faces)")
     parser.add_argument("--rounds", type=int, default=20, help="timed rounds (%(default)s)")
     parser.add_argument("--warmup", type=int, help="rounds before them (2)")
     parser.add_argument("--threads", type=int, help="of torch on the CPU (as many as torch takes)")
@@ -113,6 +118,9 @@ def main(argv: list[str] | None = None) -> None:
         return
     if args.task == "stream":
         _stream(args)
+        return
+    if args.task == "video":
+        _video(args)
         return
     size, batch = _shape(args)
     options = benchmark.Options(
@@ -184,7 +192,7 @@ def _check_options(args: argparse.Namespace) -> None:
             name = option.replace("_", "-")
             raise ConfigError(f"--{name} is for {_listed(tasks)} but found {args.task}; leave it out")
 
-    for option, least in (("threads", 1), ("samples", 1), ("longer", 1)):
+    for option, least in (("threads", 1), ("samples", 1), ("longer", 1), ("clips", 1)):
         found = getattr(args, option)
         if found is not None and found < least:
             raise ConfigError(f"expected --{option} of at least {least} but found {found:g}")
@@ -225,6 +233,24 @@ def _stream(args: argparse.Namespace) -> None:
     )
     for table in stream_tables(result):
         table.print()
+    if args.json:
+        write_json(args.json, {**result, "provenance": provenance()})
+
+
+def _video(args: argparse.Namespace) -> None:
+    from tasks.landmarks.video_benchmark import video, video_table
+
+    clips = 8 if args.clips is None else args.clips
+    result = video(
+        args.onnx,
+        args.data_root,
+        clips,
+        args.rounds,
+        args.clock,
+        args.threads or 1,
+        lambda each: track(each, "benchmark", "clips"),
+    )
+    video_table(result).print()
     if args.json:
         write_json(args.json, {**result, "provenance": provenance()})
 

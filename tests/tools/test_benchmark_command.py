@@ -65,7 +65,7 @@ def test_a_stream_is_timed_with_the_suites_own_network(tmp_path, capsys):
     ("arguments", "message"),
     [
         (["seg", "--samples", "1e6"], "--samples is for stream but found seg"),
-        (["seg", "student.onnx"], "--onnx is for stream but found seg"),
+        (["seg", "student.onnx"], "--onnx is for stream and video but found seg"),
         (["classifier", "--methods", "cwd"], "expected method kd"),
         (["classifier", "--mini", "--rounds", "0", "--size", "32x32"], "at least 1 round"),
         (["seg", "--student-config", "no/such.py"], "no/such.py"),
