@@ -6,3 +6,5 @@ model = dict(
     network=dict(type="PointRegressor", backbone="mobilenet_v2", num_points=68),  # alpha 1.0, no dropout
     loss="mse",
 )
+# Starting at the mean face saves hundreds of iterations (ours).
+custom_hooks = [dict(type="ShapeModelHook"), dict(type="MeanFaceHook")]

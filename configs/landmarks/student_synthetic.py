@@ -5,3 +5,5 @@ model = dict(
     network=dict(type="PointRegressor", backbone="mobilenet_v2", num_points=68, options=dict(width_mult=0.35)),
     loss="mse",
 )
+# Starting at the mean face saves hundreds of iterations (ours).
+custom_hooks = [dict(type="ShapeModelHook"), dict(type="MeanFaceHook")]

@@ -22,3 +22,5 @@ param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, begin=0, end=65, by_epoch=False),
     dict(type="CosineAnnealingLR", eta_min=0.0, by_epoch=False),  # to max_iters
 ]
+# Starting at the mean face saves hundreds of iterations (ours).
+custom_hooks = [dict(type="ShapeModelHook"), dict(type="MeanFaceHook")]

@@ -9,4 +9,5 @@ from tasks.landmarks import (  # noqa: F401
     networks,
     schedules,
     shape_hook,
+    start_hook,
 )

@@ -177,13 +177,21 @@ class FaceDataset(Dataset):
         points = normalised(apply(matrix, face.points.astype(np.float64)), self.size)
         return (points[list(self.scheme.flip)] if flip else points).ravel()
 
+    def mean_points(self) -> np.ndarray:
+        """Normalised coordinates of the mean face, float64 ``[2n]``, of one view of each face."""
+        return self._shapes(1).mean(axis=0)
+
     def _fit(self, soft: Mapping[str, Any], views: int) -> ShapeModel:
+        return ShapeModel.fit(self._shapes(views), **soft)
+
+    def _shapes(self, views: int) -> np.ndarray:
+        """Points of so many views of each face, ``[F * views, 2n]``."""
         shapes = []
         for number, face in enumerate(self.faces):
             for view in range(views if self.augment is not None else 1):
                 random = np.random.default_rng((self.view_seed, number, view))
                 shapes.append(self._points(face, *self._to_crop(face, random)))
-        return ShapeModel.fit(np.stack(shapes), **soft)
+        return np.stack(shapes)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 import torchvision
 from mmengine.registry import MODELS
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from common.backbones import INSTALLED, LITE0, load_lite0
@@ -65,6 +66,12 @@ class PointRegressor(nn.Module):
         if self.input_size is not None and images.shape[-1] != self.input_size:
             images = F.interpolate(images, (self.input_size,) * 2, mode="bilinear", antialias=True)
         return self.head(self.dropout(self.features(self.body(images))))
+
+    @torch.no_grad()
+    def start_at(self, points: ArrayLike, scale: float) -> None:
+        """Let all answers begin near one: normalised coordinates ``[2n]``; random weights are scaled down."""
+        self.head.bias.copy_(torch.as_tensor(points))
+        self.head.weight.mul_(scale)
 
     @staticmethod
     def points(output: Tensor) -> Tensor:
