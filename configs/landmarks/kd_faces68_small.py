@@ -11,12 +11,12 @@ model = dict(
     teachers=dict(
         tough=dict(
             config="{{ fileDirname }}/tough_faces68_small.py",
-            checkpoint="work_dirs/tough_faces68_small/iter_645.pth",
+            checkpoint="work_dirs/tough_faces68_small/iter_430.pth",
             cache="data/cache",
         ),
         tolerant=dict(
             config="{{ fileDirname }}/tolerant_faces68_small.py",
-            checkpoint="work_dirs/tolerant_faces68_small/iter_645.pth",
+            checkpoint="work_dirs/tolerant_faces68_small/iter_430.pth",
             cache="data/cache",
         ),
     ),

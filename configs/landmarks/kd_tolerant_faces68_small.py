@@ -11,7 +11,7 @@ model = dict(
     teachers=dict(
         tolerant=dict(
             config="{{ fileDirname }}/tolerant_faces68_small.py",
-            checkpoint="work_dirs/tolerant_faces68_small/iter_645.pth",
+            checkpoint="work_dirs/tolerant_faces68_small/iter_430.pth",
             cache="data/cache",
         ),
     ),

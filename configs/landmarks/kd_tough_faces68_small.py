@@ -11,7 +11,7 @@ model = dict(
     teachers=dict(
         tough=dict(
             config="{{ fileDirname }}/tough_faces68_small.py",
-            checkpoint="work_dirs/tough_faces68_small/iter_645.pth",
+            checkpoint="work_dirs/tough_faces68_small/iter_430.pth",
             cache="data/cache",
         ),
     ),

@@ -15,11 +15,11 @@ model = dict(
     data_preprocessor=dict(type="ImgDataPreprocessor", mean=[127.0] * 3, std=[128.0] * 3),  # of those weights
     loss="mse",
 )
-# 15 epochs (ours)
-train_cfg = dict(max_iters=645, val_interval=645)
+# 10 epochs (ours)
+train_cfg = dict(max_iters=430, val_interval=430)
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 param_scheduler = [
-    dict(type="LinearLR", start_factor=0.1, begin=0, end=65, by_epoch=False),
+    dict(type="LinearLR", start_factor=0.1, begin=0, end=43, by_epoch=False),
     dict(type="CosineAnnealingLR", eta_min=0.0, by_epoch=False),  # to max_iters
 ]
 # Starting at the mean face saves hundreds of iterations (ours).

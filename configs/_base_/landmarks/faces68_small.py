@@ -22,9 +22,9 @@ test_dataloader = dict(
     collate_fn=dict(type="join_samples"),
     dataset=dict(**_data, part="test"),
 )
-# Schedule (ours): 40 epochs of 2,763 / 64 iterations, cosine to zero after a warm-up. At 1e-3 these networks, which
+# Schedule (ours): 30 epochs of 2,763 / 64 iterations, cosine to zero after a warm-up. At 1e-3 these networks, which
 # start at random, hardly leave the mean face in the first 200 iterations.
-train_cfg = dict(type="IterBasedTrainLoop", max_iters=1720, val_interval=430)
+train_cfg = dict(type="IterBasedTrainLoop", max_iters=1290, val_interval=430)
 optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="Adam", lr=4e-3))
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.1, begin=0, end=86, by_epoch=False),
