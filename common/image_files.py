@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
+from PIL import ExifTags, Image
 
 from common.errors import DataError
 
+Value = TypeVar("Value")
+
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
+_ON_ITS_SIDE = range(5, 9)  # EXIF orientations that swap width and height
 
 
 def read_image(path: str | Path) -> np.ndarray:
@@ -29,6 +34,34 @@ def read_image(path: str | Path) -> np.ndarray:
     if image is None:
         raise DataError(f"expected an image but found {encoded.size} bytes of something else in {path}; replace it")
     return image
+
+
+def stored_size(path: str | Path) -> tuple[int, int]:
+    """Width and height in pixels from the head of an image's file, before any turning that its EXIF asks for.
+
+    Raises:
+        DataError: if the file is missing or is not an image.
+    """
+    return _from_head(path, lambda image: image.size)
+
+
+def upright_size(path: str | Path) -> tuple[int, int]:
+    """Width and height in pixels as `read_image` and mmcv's default give the image: turned as its EXIF says.
+
+    Raises:
+        DataError: if the file is missing or is not an image.
+    """
+    width, height = stored_size(path)
+    orientation = _from_head(path, lambda image: image.getexif().get(ExifTags.Base.Orientation))
+    return (height, width) if orientation in _ON_ITS_SIDE else (width, height)
+
+
+def _from_head(path: str | Path, what: Callable[[Image.Image], Value]) -> Value:
+    try:
+        with Image.open(path) as image:
+            return what(image)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"expected an image at {path} but found: {error}") from error
 
 
 def find_files(

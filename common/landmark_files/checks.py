@@ -1,13 +1,11 @@
-"""What the readers of landmark files ask of paths, numbers and counts."""
+"""What the readers of landmark files ask of paths and counts."""
 
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-import numpy as np
 from mmengine.logging import print_log
 
 from common.errors import ConfigError, DataError
@@ -22,33 +20,6 @@ def check_part(part: str, parts: Iterable[str], dataset: str) -> None:
     """
     if part not in parts:
         raise ConfigError(f"expected part {', '.join(map(repr, parts))} of {dataset} but found {part!r}")
-
-
-def as_numbers(fields: Sequence[str], where: str) -> np.ndarray:
-    """Texts as finite numbers, float64 ``[len(fields)]``.
-
-    Args:
-        fields: one text for each number.
-        where: file and line, for the message.
-
-    Raises:
-        DataError: for a text that is no finite number; names it and its place in ``fields``, from 1 on.
-    """
-    try:
-        numbers = np.array([float(field) for field in fields])
-        if np.isfinite(numbers).all():
-            return numbers
-    except ValueError:
-        pass
-    place, field = next((place, field) for place, field in enumerate(fields, 1) if not _is_finite(field))
-    raise DataError(f"expected a finite number but found {field!r} (number {place} of {len(fields)}) in {where}")
-
-
-def _is_finite(field: str) -> bool:
-    try:
-        return math.isfinite(float(field))
-    except ValueError:
-        return False
 
 
 def inner_folder(root: str | Path, relative: str) -> Path:
@@ -72,18 +43,6 @@ def inner_folder(root: str | Path, relative: str) -> Path:
     if not folder.is_dir():
         raise DataError(f"expected a folder but found none at {folder.absolute()}")
     return folder
-
-
-def read_text(path: str | Path, what: str) -> str:
-    """The text of a file, without a byte order mark; bytes that are no UTF-8 become U+FFFD.
-
-    Raises:
-        DataError: if it cannot be read.
-    """
-    try:
-        return Path(path).read_text(encoding="utf-8-sig", errors="replace")
-    except OSError as error:
-        raise DataError(f"expected {what} at {Path(path).absolute()} but found: {error.strerror}") from error
 
 
 def face_name(image: str) -> str:

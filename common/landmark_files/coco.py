@@ -9,7 +9,6 @@ is not visible, 2 for a visible one. Pixels are counted from 0 [0].
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,8 +18,9 @@ import numpy as np
 from mmengine.logging import print_log
 
 from common.errors import DataError
-from common.landmark_files.checks import face_name, read_text, with_images
+from common.landmark_files.checks import face_name, with_images
 from common.landmark_files.face import Face
+from common.text_files import read_json
 
 _CROWD, _EMPTY, _UNLABELLED = "crowds", "without key points", "with points that have no label (v = 0)"
 
@@ -80,10 +80,7 @@ def read_coco(
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(read_text(path, "a COCO file"))
-    except ValueError as error:
-        raise DataError(f"expected JSON in {path} but found: {error}") from error
+    content = read_json(path, "a COCO file")
     for key in ("images", "annotations"):
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
             raise DataError(f"expected an object with lists images and annotations but found no {key} in {path}")

@@ -24,8 +24,9 @@ import numpy as np
 from mmengine.logging import print_log
 
 from common.errors import DataError
-from common.landmark_files.checks import as_numbers, face_name, with_images
+from common.landmark_files.checks import face_name, with_images
 from common.landmark_files.face import Face
+from common.text_files import as_numbers, read_xml
 
 FLAGS = ("occluded", "truncated", "difficult")
 _IGNORED, _EMPTY, _PARTIAL = "to be ignored", "without parts", "without some of the parts"
@@ -118,17 +119,7 @@ def _boxes(path: Path) -> tuple[list[_Box], Counter[str]]:
 
 
 def _root(path: Path) -> ElementTree.Element:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"expected an XML file of imglab at {path.absolute()} but found: {error.strerror}") from error
-    # Entities, which can grow without bound, stand in document types, which imglab does not write.
-    if b"<!DOCTYPE" in content.upper():
-        raise DataError(f"expected an XML file of imglab but found a document type in {path}; remove it")
-    try:
-        root = ElementTree.fromstring(content)
-    except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise DataError(f"expected XML but found: {error} in {path}") from error
+    root = read_xml(path, "an XML file of imglab")
     if root.tag != "dataset":
         raise DataError(f"expected <dataset>, as imglab writes it, but found <{root.tag}> in {path}")
     return root

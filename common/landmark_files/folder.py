@@ -27,11 +27,11 @@ from mmengine.logging import print_log
 
 from common.atomic import atomic_write
 from common.errors import ConfigError, DataError
-from common.landmark_files.checks import read_text
 from common.landmark_files.face import Face
 from common.landmark_files.ljson import read_ljson
 from common.landmark_files.pts import read_pts
 from common.landmark_files.scheme import LandmarkScheme, load_scheme
+from common.text_files import read_text
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 # What points are in, and what reads it.

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
 
 from common.errors import DataError
+from common.image_files import stored_size
 from common.landmark_files.cofw import cofw_image_size, read_cofw_image
 from common.landmark_files.face import Face
 from common.landmark_files.scheme import LandmarkScheme
@@ -44,11 +44,7 @@ def image_size(face: Face) -> tuple[int, int]:
     """
     if face.index is not None:
         return cofw_image_size(face.image, face.index)
-    try:
-        with Image.open(face.image) as image:
-            return image.size
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"expected an image at {face.image} but found: {error}") from error
+    return stored_size(face.image)
 
 
 def check_faces(faces: Iterable[Face], scheme: LandmarkScheme | None = None) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import DataError
-from common.landmark_files.checks import read_text
+from common.text_files import read_text
 
 
 def read_ljson(path: str | Path, num_points: int | None = None) -> np.ndarray:

@@ -21,7 +21,7 @@ import numpy as np
 
 from common.atomic import atomic_write
 from common.errors import DataError
-from common.landmark_files.checks import as_numbers, read_text
+from common.text_files import as_numbers, read_text
 
 _COMMENT = re.compile(r"(#|//).*")
 _LAYOUT = "n_points: N, then '{', N lines 'x y' and '}'"

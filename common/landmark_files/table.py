@@ -19,8 +19,9 @@ from typing import NamedTuple
 import numpy as np
 
 from common.errors import DataError
-from common.landmark_files.checks import as_numbers, face_name, read_text, with_images
+from common.landmark_files.checks import face_name, with_images
 from common.landmark_files.face import Face
+from common.text_files import as_numbers, read_text
 
 # nose_x, x_nose, x0 and 0x; a name may itself begin or end with an x or y.
 _AXIS_NAMES = tuple(

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import DataError
-from common.landmark_files.checks import as_numbers, check_part, face_name, read_text, tell_counts, with_images
+from common.landmark_files.checks import check_part, face_name, tell_counts, with_images
 from common.landmark_files.face import Face
+from common.text_files import as_numbers, read_text
 
 POINTS = 98
 ATTRIBUTES = ("pose", "expression", "illumination", "make-up", "occlusion", "blur")

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.random import Generator
 
 from common.palettes import CAMVID_VOID
+from data_prep.noise import noise_tile
 from data_prep.seg import textures
 from data_prep.seg.road import LABEL, Ground, Ride
 from data_prep.seg.scene import Scene, Surface
@@ -18,7 +19,7 @@ class StreetBuilder:
 
     def __init__(self, rng: Generator, size: tuple[int, int], frames: int) -> None:
         self.rng = rng
-        self.tile = textures.noise_tile(rng)
+        self.tile = noise_tile(rng)
         speed = rng.uniform(4, 9) / FRAMES_PER_SECOND
         self.end = 8 + speed * frames + 75
         self.ground = self._lay_ground()
@@ -68,7 +69,7 @@ class StreetBuilder:
             crossings=crossings,
             colours=np.array([road, pavement, 0.6 * pavement, *verge_colours], np.float32),
             shadow=rng.choice([-1, 1]) * rng.uniform(1.0, 14.0),
-            noise=np.stack([textures.noise_tile(rng, slope=0.4), textures.noise_tile(rng, slope=1.3)]),
+            noise=np.stack([noise_tile(rng, slope=0.4), noise_tile(rng, slope=1.3)]),
         )
 
     # --- surfaces ---

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 
+from data_prep.noise import grain_of
+
 Colour = tuple[int, int, int]
 
 BUILDING_COLOURS: tuple[Colour, ...] = (
@@ -44,32 +46,16 @@ CAR_COLOURS: tuple[Colour, ...] = (
 )
 
 
-def noise_tile(rng: Generator, size: int = 256, slope: float = 1.0) -> np.ndarray:
-    """Periodic noise with amplitude spectrum ``1 / frequency**slope``; float32 ``[size, size]``, mean 0, std 1."""
-    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None, :])
-    frequency[0, 0] = np.inf
-    spectrum = np.fft.rfft2(rng.standard_normal((size, size))) / frequency**slope
-    tile = np.fft.irfft2(spectrum, (size, size)).astype(np.float32)
-    return tile / tile.std()
-
-
 def pick(rng: Generator, colours: tuple[Colour, ...]) -> np.ndarray:
     """One of the colours with a random shift, float32 ``[3]``."""
     colour = np.array(colours[rng.integers(len(colours))], np.float32)
     return np.clip(colour * rng.uniform(0.8, 1.2) + rng.normal(0, 10, 3), 8, 247).astype(np.float32)
 
 
-def _grain(rng: Generator, shape: tuple[int, int], tile: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """A random window of the tile, stretched by ``scale`` to ``shape``; float32 ``[h, w, 1]``."""
-    rows = (np.arange(shape[0]) / scale).astype(int) + rng.integers(tile.shape[0])
-    columns = (np.arange(shape[1]) / scale).astype(int) + rng.integers(tile.shape[1])
-    return tile[np.ix_(rows % tile.shape[0], columns % tile.shape[1])][..., None]
-
-
 def finish(rgb: np.ndarray, alpha: np.ndarray | None, rng: Generator, tile: np.ndarray, grain: float) -> np.ndarray:
     """Multiply noise into the colours and join them with the alpha channel (opaque where it is None)."""
     shape = rgb.shape[:2]
-    rgb = rgb * (1 + grain * _grain(rng, shape, tile) + 0.6 * grain * _grain(rng, shape, tile, 4.0))
+    rgb = rgb * (1 + grain * grain_of(rng, shape, tile) + 0.6 * grain * grain_of(rng, shape, tile, 4.0))
     if alpha is None:
         alpha = np.full(shape, 255, np.uint8)
     return np.dstack([np.clip(rgb, 0, 255).astype(np.uint8), alpha])
@@ -115,7 +101,7 @@ def _shop_fronts(rng: Generator, rgb: np.ndarray, w: int, h: int, ppm: float) ->
 def tree(rng: Generator, tile: np.ndarray, size: int = 96) -> np.ndarray:
     """A ragged crown over a short trunk."""
     rows, columns = np.mgrid[0:size, 0:size].astype(np.float32) / size
-    rough = _grain(rng, (size, size), tile, rng.uniform(1.0, 2.0))[..., 0]
+    rough = grain_of(rng, (size, size), tile, rng.uniform(1.0, 2.0))[..., 0]
     radius = np.hypot((columns - 0.5) / 0.46, (rows - 0.40) / 0.40)
     crown = radius + 0.17 * rough < 0.85
     trunk = (np.abs(columns - 0.5) < 0.035) & (rows > 0.5)
@@ -127,7 +113,7 @@ def tree(rng: Generator, tile: np.ndarray, size: int = 96) -> np.ndarray:
 
 def hedge(rng: Generator, tile: np.ndarray, width: int = 192, height: int = 32) -> np.ndarray:
     """A clipped row of leaves with an uneven top."""
-    rough = _grain(rng, (height, width), tile, 1.5)[..., 0]
+    rough = grain_of(rng, (height, width), tile, 1.5)[..., 0]
     rgb = np.array([64, 82, 46], np.float32) * rng.uniform(0.7, 1.4) + 20 * rough[..., None]
     top = np.arange(height)[:, None] > 3 + 1.5 * rough
     return finish(rgb, np.where(top, 255, 0).astype(np.uint8), rng, tile, 0.15)
@@ -297,9 +283,9 @@ def plain(rng: Generator, tile: np.ndarray, colour: np.ndarray, size: int = 32) 
 
 def skyline(rng: Generator, tile: np.ndarray, width: int = 1024, height: int = 64, leaves: bool = False) -> np.ndarray:
     """Far row of roofs (or tree tops) that closes the street's end."""
-    rough = _grain(rng, (height, width), tile, 2.0)
+    rough = grain_of(rng, (height, width), tile, 2.0)
     if leaves:
-        outline = 0.45 * height + 0.22 * height * _grain(rng, (1, width), tile, 6.0)[0, :, 0]
+        outline = 0.45 * height + 0.22 * height * grain_of(rng, (1, width), tile, 6.0)[0, :, 0]
         rgb = np.array([70, 86, 60], np.float32) + 16 * rough
     else:
         steps = np.repeat(rng.uniform(0.15, 0.8, width // 24 + 1) * height, 24)[:width]
@@ -318,7 +304,7 @@ def sky(rng: Generator, tile: np.ndarray, size: int = 256) -> np.ndarray:
     horizon = np.array([205, 212, 218], np.float32) * rng.uniform(0.8, 1.1)
     clear = zenith * (1 - height) + horizon * height
     cover = rng.uniform(-1.0, 1.2)
-    cloud = 1 / (1 + np.exp(-3 * (_grain(rng, (size, size), tile) + cover)))
-    white = np.array([215, 216, 220], np.float32) * (0.92 + 0.07 * _grain(rng, (size, size), tile, 2.0))
+    cloud = 1 / (1 + np.exp(-3 * (grain_of(rng, (size, size), tile) + cover)))
+    white = np.array([215, 216, 220], np.float32) * (0.92 + 0.07 * grain_of(rng, (size, size), tile, 2.0))
     rgb = clear * (1 - cloud) + white * cloud
     return np.dstack([np.clip(rgb, 0, 255).astype(np.uint8), np.full((size, size), 255, np.uint8)])

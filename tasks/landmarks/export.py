@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from common.checkpoint import read_checkpoint
 from common.cost import count_parameters
 from common.export import export_onnx, export_student
+from common.export_input import NormalisedInput, smooth_image
 from common.onnx_files import INT8_SUFFIX, check_export, open_session, quantise
 from common.report import write_json
 from common.sample_batch import join_samples
@@ -39,12 +38,8 @@ class LandmarkExport(nn.Module):
 
     def __init__(self, model: LandmarkModel, size: int):
         super().__init__()
-        preprocessor = model.data_preprocessor
-        normalises = preprocessor._enable_normalize
+        self.normalised = NormalisedInput(model.data_preprocessor, "rgb")
         self.network, self.size = model.network, size
-        self.reverse_channels = preprocessor._channel_conversion
-        self.register_buffer("mean", preprocessor.mean.clone() if normalises else torch.zeros(1, 1, 1))
-        self.register_buffer("std", preprocessor.std.clone() if normalises else torch.ones(1, 1, 1))
 
     def forward(self, image: Tensor) -> Tensor:
         """Points of faces.
@@ -55,9 +50,7 @@ class LandmarkExport(nn.Module):
         Returns:
             ``[B, n, 2]``, x and y in pixels of the crop; (0, 0) is the middle of its first pixel.
         """
-        if self.reverse_channels:
-            image = image.flip(1)
-        shares = self.network.points(self.network((image - self.mean) / self.std))
+        shares = self.network.points(self.network(self.normalised(image)))
         return (shares.view(-1, self.network.num_points, 2) + 0.5) * self.size - 0.5
 
 
@@ -115,7 +108,7 @@ def export(
         return report
     network, metadata = LandmarkExport(model, info.size), info.as_metadata()
     report["onnx"] = export_onnx(
-        network, onnx, _example(info.size), ["image"], ["points"], tolerance=TOLERANCE, metadata=metadata
+        network, onnx, smooth_image(info.size, info.size), ["image"], ["points"], tolerance=TOLERANCE, metadata=metadata
     )
     if int8:
         small = Path(onnx).with_suffix(INT8_SUFFIX)
@@ -160,9 +153,3 @@ def compare(networks: Mapping[str, str | Path], dataset: FaceDataset) -> dict[st
         "nme_ocular": {name: 100 * float(np.concatenate(each).mean()) for name, each in errors.items()},
         "moved": 100 * float(np.concatenate(moved).mean()),
     }
-
-
-def _example(size: int) -> Tensor:
-    """Smooth random colours ``[1, 3, S, S]``, 0 to 255, the same every time."""
-    coarse = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    return F.interpolate(255 * coarse, size=(size, size), mode="bilinear").round()

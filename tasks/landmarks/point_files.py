@@ -5,21 +5,19 @@ Pixels: (0, 0) is the middle of the first pixel of the upright picture, x goes t
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
-from common.atomic import atomic_write
-from common.errors import DataError
+from common.json_lists import JsonList, open_list
+from common.video import Frame
 from tasks.landmarks.crop import box_of
 from tasks.landmarks.tracking import TrackedFace
-from tasks.landmarks.video import Frame
 
 PIXELS = "(0, 0) is the middle of the first pixel of the upright picture; x to the right, y down"
 DECIMALS = 3
@@ -44,35 +42,31 @@ def write_image_faces(path: Path, head: Mapping[str, Any], faces: Sequence[Found
     Raises:
         DataError: if the file cannot be written.
     """
-    try:
-        with atomic_write(path, "w") as file:
-            file.write(_opened(head, "faces"))
-            file.write(",".join(f"\n    {json.dumps(_values(face.points, face.score))}" for face in faces))
-            file.write("\n  ]\n}\n")
-    except OSError as error:
-        raise DataError(f"expected to write {path} but found: {error.strerror or error}") from error
+    with open_list(path, "faces") as rows:
+        rows.start({**head, "pixels": PIXELS})
+        for face in faces:
+            rows.add(_values(face.points, face.score))
+        rows.end()
 
 
 class FrameList:
     """Takes the faces of a video frame by frame; see `open_frames`."""
 
-    def __init__(self, file: IO[str], head: Callable[[np.ndarray], Mapping[str, Any]], rate: float):
-        self._file, self._head, self._rate = file, head, rate
-        self._separator = ""
+    def __init__(self, rows: JsonList, head: Callable[[np.ndarray], Mapping[str, Any]], rate: float):
+        self._rows, self._head, self._rate = rows, head, rate
+        self._started = False
 
     def add(self, frame: Frame, faces: Sequence[TrackedFace]) -> None:
         """Write those of one frame."""
-        if not self._separator:
-            self._file.write(_opened({**self._head(frame.image), "frames_per_second": self._rate}, "frames"))
-        rows = [{"track": face.track, "detected": face.detected, **_values(face.points, face.score)} for face in faces]
-        row = {"frame": frame.number, "seconds": round(frame.seconds, 6), "faces": rows}
-        self._file.write(f"{self._separator}\n    {json.dumps(row)}")
-        self._separator = ","
+        if not self._started:
+            self._rows.start({**self._head(frame.image), "frames_per_second": self._rate, "pixels": PIXELS})
+            self._started = True
+        found = [{"track": face.track, "detected": face.detected, **_values(face.points, face.score)} for face in faces]
+        self._rows.add({"frame": frame.number, "seconds": round(frame.seconds, 6), "faces": found})
 
     def close(self, summary: Mapping[str, Any], notes: Sequence[str]) -> None:
         """Write what comes last."""
-        tail = json.dumps({"summary": summary, "notes": notes}, indent=2, ensure_ascii=False)
-        self._file.write("\n  ]," + tail.removeprefix("{") + "\n")
+        self._rows.end({"summary": summary, "notes": notes})
 
 
 @contextmanager
@@ -91,17 +85,8 @@ def open_frames(path: Path, head: Callable[[np.ndarray], Mapping[str, Any]], rat
     Raises:
         DataError: if the file cannot be written.
     """
-    try:
-        with atomic_write(path, "w") as file:
-            yield FrameList(file, head, rate)
-    except OSError as error:
-        raise DataError(f"expected to write {path} but found: {error.strerror or error}") from error
-
-
-def _opened(head: Mapping[str, Any], listed: str) -> str:
-    """JSON up to where the list begins."""
-    text = json.dumps({**head, "pixels": PIXELS}, indent=2, ensure_ascii=False)
-    return text.removesuffix("\n}") + f',\n  "{listed}": ['
+    with open_list(path, "frames") as rows:
+        yield FrameList(rows, head, rate)
 
 
 def _values(points: np.ndarray, score: float) -> dict[str, Any]:

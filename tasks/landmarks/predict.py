@@ -15,6 +15,7 @@ from common.errors import ConfigError, DataError
 from common.image_files import IMAGE_SUFFIXES, find_files, read_image
 from common.landmark_files.pts import write_pts
 from common.report import track, write_png
+from common.video import CAMERA, VIDEO_SUFFIXES, VideoReader, VideoWriter
 from tasks.landmarks.detector import (
     Detections,
     FaceDetector,
@@ -29,7 +30,6 @@ from tasks.landmarks.landmarker import Landmarker, load_checkpoint, load_onnx
 from tasks.landmarks.overlay import draw_faces, side_by_side, zoom_of
 from tasks.landmarks.point_files import FoundFace, open_frames, write_image_faces
 from tasks.landmarks.tracking import FaceTracker, Smoothing
-from tasks.landmarks.video import CAMERA, VIDEO_SUFFIXES, VideoReader, VideoWriter
 
 NAMES_SHOWN = 10  # of images without a face
 LEAST_FACE_IN_VIDEO = 0.075  # of a frame's longer side; see `HaarDetector`

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from mmengine.config import Config
 
 from common.errors import DataError
+from common.wrapped_datasets import innermost_datasets
 
 
 class Source(NamedTuple):
@@ -44,20 +44,11 @@ def check_data(cfg: Config, parts: tuple[str, ...] = ("train", "val")) -> None:
         loader = cfg.get(f"{part}_dataloader")
         if not loader:
             continue
-        for dataset in _innermost(loader["dataset"]):
+        for dataset in innermost_datasets(loader["dataset"]):
             root = Path(dataset.get("data_root") or "")
             folder = root / (dataset.get("data_prefix") or {}).get("img_path", "")
             if not folder.is_dir() or not any(folder.iterdir()):
                 raise DataError(_three_lines(dataset["type"], root, folder, part))
-
-
-def _innermost(dataset: Mapping) -> Iterator[Mapping]:
-    """The data sets inside wrappers that repeat, join or mix them."""
-    inner = dataset.get("datasets") or [dataset["dataset"]] if {"datasets", "dataset"} & set(dataset) else None
-    if inner is None:
-        yield dataset
-    for one in inner or ():
-        yield from _innermost(one)
 
 
 def _is_generated(kind: str, root: Path) -> bool:

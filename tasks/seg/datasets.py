@@ -1,4 +1,4 @@
-"""Data in lists, and CamVid, for mmseg, and loaders that name the file that is not as it should be."""
+"""Data in lists, and CamVid, for mmseg, and a loader that names the label that is not as it should be."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 import cv2
 import numpy as np
-from mmcv.transforms import LoadImageFromFile
 from mmseg.datasets import BaseSegDataset
 from mmseg.datasets.transforms import LoadAnnotations
 from mmseg.registry import DATASETS, TRANSFORMS
 
+from common.checked_image import reason
 from common.errors import ConfigError, DataError
 from common.palettes import CAMVID_CLASSES, CAMVID_PALETTE, CAMVID_VOID, IGNORE_INDEX
 
@@ -221,23 +221,6 @@ def _find(named: str, root: Path, only: tuple[str, ...] | None = None) -> Path |
 
 
 @TRANSFORMS.register_module()
-class CheckedImage(LoadImageFromFile):
-    """`LoadImageFromFile` that names the file it cannot read.
-
-    Raises:
-        DataError: if the picture is missing or unreadable.
-    """
-
-    def transform(self, results: dict) -> dict | None:
-        path = results["img_path"]
-        try:
-            loaded = super().transform(results)
-        except (OSError, ValueError, AssertionError, AttributeError, cv2.error) as error:
-            raise DataError(f"expected a picture but found an unreadable file {path} ({_reason(error)})") from error
-        return loaded
-
-
-@TRANSFORMS.register_module()
 class CheckedAnnotations(LoadAnnotations):
     """mmseg's `LoadAnnotations` that checks each label against its picture and the classes.
 
@@ -261,7 +244,7 @@ class CheckedAnnotations(LoadAnnotations):
         try:
             super()._load_seg_map(results)
         except (OSError, ValueError, SyntaxError, AttributeError, cv2.error) as error:
-            raise DataError(f"expected a label but found an unreadable file {path} ({_reason(error)})") from error
+            raise DataError(f"expected a label but found an unreadable file {path} ({reason(error)})") from error
         label = results["gt_seg_map"]
         if label.ndim != 2:
             raise DataError(f"expected a label with one channel but found shape {label.shape} in {path}")
@@ -292,7 +275,3 @@ class CheckedAnnotations(LoadAnnotations):
                 f"expected label values 0..{num_classes - 1} or {self.ignore_index} but found {listed}{more} "
                 f"in {results['seg_map_path']}; map them to classes first, or correct num_classes"
             )
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from mmengine.config import Config
 
 from common.errors import ConfigError
 from common.image_files import find_files
+from common.stock_transforms import import_also, stock_transforms
 from tasks.seg.data_check import check_data
 from tasks.seg.evaluation import evaluate
 from tasks.seg.export import export_segmentor as export
@@ -24,32 +24,24 @@ DEFAULT_METHOD = "bpkd"
 # What `export` writes beside the files that it is asked for.
 EXPORTED_BESIDE = {"out": (".py",)}
 CHECKED = {"LoadImageFromFile": "CheckedImage", "LoadAnnotations": "CheckedAnnotations"}
-# Packages whose loaders ours stand in for; "" is a name without a package, as registries take it.
-STOCK_PACKAGES = ("", "mmcv", "mmseg")
 
 
 def prepare(cfg: Config) -> None:
     """Make a training config's data loaders name the file that is unreadable or does not fit, in place.
 
     In every pipeline of the data loaders, nested ones included, mmcv's and mmseg's ``LoadImageFromFile`` and
-    ``LoadAnnotations`` become `tasks.seg.datasets.CheckedImage` and `CheckedAnnotations` with the same arguments.
-    Labels are held against the classes of the network's (a distillation's student's) last decode head, after
-    ``reduce_zero_label`` and mmseg's label mapping, which is how the loss sees them.
+    ``LoadAnnotations`` become `common.checked_image.CheckedImage` and `tasks.seg.datasets.CheckedAnnotations` with the
+    same arguments. Labels are held against the classes of the network's (a distillation's student's) last decode head,
+    after ``reduce_zero_label`` and mmseg's label mapping, which is how the loss sees them.
     """
     limits = _label_limits(cfg.get("model") or {})
-    replaced = False
-    for part in ("train", "val", "test"):
-        loader = cfg.get(f"{part}_dataloader") or {}
-        for transform in _stock_loaders(loader.get("dataset")):
-            transform["type"] = CHECKED[_name_of(transform["type"])]
-            if transform["type"] == "CheckedAnnotations":
-                transform.update(limits)
-            replaced = True
-    if replaced:
-        imports = dict(cfg.get("custom_imports") or {})
-        imports["imports"] = list(dict.fromkeys([*imports.get("imports", []), "tasks.seg"]))
-        imports.setdefault("allow_failed_imports", False)
-        cfg["custom_imports"] = imports
+    stock = list(stock_transforms(cfg, CHECKED, "mmseg"))
+    for transform, name in stock:
+        transform["type"] = CHECKED[name]
+        if name == "LoadAnnotations":
+            transform.update(limits)
+    if stock:
+        import_also(cfg, "tasks.seg")
 
 
 def _label_limits(model: Mapping) -> dict[str, int]:
@@ -62,24 +54,6 @@ def _label_limits(model: Mapping) -> dict[str, int]:
     if limits.get("num_classes") == 1:
         limits["num_classes"] = 2  # one score per pixel tells two label values apart
     return limits
-
-
-def _stock_loaders(settings: Any) -> Iterator[dict]:
-    if isinstance(settings, (list, tuple)):
-        for value in settings:
-            yield from _stock_loaders(value)
-    elif isinstance(settings, dict):
-        if _name_of(settings.get("type")) in CHECKED:
-            yield settings
-        for value in settings.values():
-            yield from _stock_loaders(value)
-
-
-def _name_of(kind: Any) -> str:
-    """A transform's name without its package, or an empty string where it is none of mmcv's or mmseg's."""
-    path = f"{kind.__module__}.{kind.__qualname__}" if isinstance(kind, type) else str(kind)
-    package, _, name = path.rpartition(".")
-    return name if package.partition(".")[0] in STOCK_PACKAGES else ""
 
 
 def score(

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine import Config
-from mmengine.registry import Registry
 from mmseg.registry import DATASETS, METRICS, TRANSFORMS
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from common.atomic import atomic_write
-from common.config import student_config
 from common.errors import ConfigError
 from common.export import export_onnx, export_student
-from common.teacher_config import without_pretrained
+from common.export_input import NormalisedInput, smooth_image
+from common.plain_config import Package, foreign_modules, plain_config
 from tasks.seg.models import load_segmentor
 
-PLAIN_PACKAGES = ("mmseg", "mmcv", "mmengine", "mmdet", "mmpretrain", "torch", "torchvision", "timm")
-LABEL_LOADERS = ("LoadAnnotations",)
+MMSEG = Package(
+    scope="mmseg",
+    datasets=DATASETS,
+    transforms=TRANSFORMS,
+    metrics=METRICS,
+    dataset="BaseSegDataset",
+    pipeline=({"type": "LoadImageFromFile"}, {"type": "PackSegInputs"}),
+    evaluator={"type": "IoUMetric", "iou_metrics": ["mIoU"]},
+)
 
 
 class SegmentationExport(nn.Module):
@@ -42,19 +46,11 @@ class SegmentationExport(nn.Module):
     def __init__(self, model: nn.Module, argmax: bool = False, pipeline_order: str = "bgr"):
         super().__init__()
         preprocessor = model.data_preprocessor
-        if pipeline_order not in ("rgb", "bgr"):
-            raise ValueError(f"expected pipeline_order 'rgb' or 'bgr' but found {pipeline_order!r}")
+        self.normalised = NormalisedInput(preprocessor, pipeline_order)
         self.model = model
         self.argmax = argmax
         self.pad_value = preprocessor.pad_val
         self.test_padding = dict(preprocessor.test_cfg or {})
-        # The preprocessor either keeps the pipeline's order or turns it round; what comes here is RGB.
-        self.reverse_channels = (pipeline_order == "bgr") != preprocessor._channel_conversion
-        normalises = preprocessor._enable_normalize
-        mean = preprocessor.mean if normalises else torch.zeros(1, 1, 1)
-        std = preprocessor.std if normalises else torch.ones(1, 1, 1)
-        self.register_buffer("mean", mean.detach().clone())
-        self.register_buffer("std", std.detach().clone())
 
     def forward(self, image: Tensor) -> Tensor:
         """Segment images.
@@ -67,11 +63,8 @@ class SegmentationExport(nn.Module):
             network with one output channel gives label 1 where its probability exceeds its threshold.
         """
         height, width = image.shape[2:]
-        if self.reverse_channels:
-            image = image.flip(1)
-        image = (image - self.mean) / self.std
         below, right = self._padding(height, width)
-        image = F.pad(image, (0, right, 0, below), value=self.pad_value)
+        image = F.pad(self.normalised(image), (0, right, 0, below), value=self.pad_value)
         size = torch.Size((height + below, width + right))
         metas = [{"img_shape": size, "ori_shape": size, "pad_shape": size}]
         logits = self.model.encode_decode(image, metas)[:, :, :height, :width]
@@ -90,81 +83,6 @@ class SegmentationExport(nn.Module):
             return (logits[:, 0].sigmoid() > self.model.decode_head.threshold).to(torch.uint8)
         labels = logits.argmax(1)
         return labels.to(torch.uint8) if logits.shape[1] <= 256 else labels
-
-
-def foreign_modules(model: nn.Module) -> list[str]:
-    """Names of the classes in a network that plain mmseg does not have, sorted."""
-    classes = {type(module) for module in model.modules()}
-    return sorted(
-        f"{found.__module__}.{found.__qualname__}"
-        for found in classes
-        if found.__module__.split(".")[0] not in PLAIN_PACKAGES
-    )
-
-
-def plain_config(cfg: Config, dataset_meta: dict[str, Any]) -> tuple[Config, list[str]]:
-    """The student of a config as a config that plain mmseg reads, tests and predicts with.
-
-    Args:
-        cfg: a plain mmseg config, or that of a distillation run, whose student is taken.
-        dataset_meta: {'classes', 'palette'} of the network.
-
-    Returns:
-        The config, and the transforms that it had to leave out because mmseg and mmcv do not have them; one that
-        is derived from a transform of theirs becomes that transform. A dataset that mmseg does not have is
-        replaced by a ``BaseSegDataset`` without files.
-    """
-    model = student_config(cfg)
-    loader, own_dataset = _test_loader(cfg)
-    steps = loader["dataset"].get("pipeline") or cfg.get("test_pipeline") or []
-    plain_steps = [_plain_step(step) for step in steps]
-    left_out = [str(step["type"]) for step, kept in zip(steps, plain_steps, strict=True) if kept is None]
-    pipeline = [step for step in plain_steps if step is not None]
-    if own_dataset:
-        pipeline = [step for step in pipeline if step["type"] not in LABEL_LOADERS]
-        metainfo = {key: list(dataset_meta[key]) for key in ("classes", "palette")}
-        loader["dataset"] = {"type": "BaseSegDataset", "metainfo": metainfo}
-    if not pipeline:
-        pipeline = [{"type": "LoadImageFromFile"}, {"type": "PackSegInputs"}]
-    loader["dataset"]["pipeline"] = pipeline
-    content = {
-        "default_scope": "mmseg",
-        "model": without_pretrained(model.to_dict()),  # the weights come from the checkpoint
-        "test_pipeline": pipeline,
-        "test_dataloader": loader,
-        "test_cfg": {"type": "TestLoop"},
-        "test_evaluator": {"type": "IoUMetric", "iou_metrics": ["mIoU"]},
-    }
-    evaluator = cfg.get("test_evaluator")
-    if isinstance(evaluator, dict) and _is_plain(METRICS, evaluator["type"]):
-        content["test_evaluator"] = evaluator.to_dict()
-    return Config(content), left_out
-
-
-def _test_loader(cfg: Config) -> tuple[dict[str, Any], bool]:
-    """The config's test (else validation) loader, and whether its dataset is one that mmseg lacks."""
-    for name in ("test_dataloader", "val_dataloader"):
-        loader = cfg.get(name)
-        if loader and "dataset" in loader:
-            return loader.to_dict(), not _is_plain(DATASETS, loader.dataset.type)
-    sampler = {"type": "DefaultSampler", "shuffle": False}
-    return {"batch_size": 1, "num_workers": 0, "sampler": sampler, "dataset": {}}, True
-
-
-def _plain_step(step: dict[str, Any]) -> dict[str, Any] | None:
-    """A transform of mmseg or mmcv with the arguments that it knows, or None where there is none behind ``step``."""
-    found = step["type"] if isinstance(step["type"], type) else TRANSFORMS.get(step["type"])
-    for base in found.__mro__ if found else ():
-        if _is_plain(TRANSFORMS, base) and _is_plain(TRANSFORMS, base.__name__):
-            known = inspect.signature(base.__init__).parameters
-            arguments = {key: value for key, value in step.items() if key in known or base is found}
-            return {**arguments, "type": base.__name__}
-    return None
-
-
-def _is_plain(registry: Registry, name: str | type) -> bool:
-    found = name if isinstance(name, type) else registry.get(name)
-    return found is not None and found.__module__.split(".")[0] in PLAIN_PACKAGES
 
 
 def export_segmentor(
@@ -189,8 +107,8 @@ def export_segmentor(
 
     Returns:
         'checkpoint' and 'config' (paths; 'config' is None for a student with modules that mmseg lacks, which
-        'foreign_modules' names), 'left_out' (test transforms that mmseg lacks), 'parameters', and 'onnx' (what
-        `export_onnx` returns, or None).
+        'foreign_modules' names), 'package' (that reads the config), 'left_out' (test transforms that mmseg lacks),
+        'parameters', and 'onnx' (what `export_onnx` returns, or None).
 
     Raises:
         ConfigError: if the config can't be read or names no size.
@@ -205,7 +123,7 @@ def export_segmentor(
     model, cfg = load_segmentor(config, checkpoint, "cpu", trust=trust)
     size = _image_size(model, size, config) if onnx else None
     foreign = foreign_modules(model)
-    plain, left_out = plain_config(cfg, model.dataset_meta)
+    plain, left_out = plain_config(cfg, model.dataset_meta, MMSEG)
     meta = {"dataset_meta": model.dataset_meta}
     if not foreign:
         meta["cfg"] = plain.pretty_text
@@ -216,6 +134,7 @@ def export_segmentor(
         "checkpoint": str(out),
         "config": None if foreign else str(out.with_suffix(".py")),
         "foreign_modules": foreign,
+        "package": MMSEG.scope,
         "left_out": left_out,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "onnx": _export_onnx(model, onnx, size, labels) if onnx else None,
@@ -241,10 +160,4 @@ def _export_onnx(model: nn.Module, path: str | Path, size: tuple[int, int], labe
     }
     output = "labels" if labels else "logits"
     network = SegmentationExport(model, argmax=labels)
-    return export_onnx(network, path, _example_image(size), ["image"], [output], metadata=metadata)
-
-
-def _example_image(size: tuple[int, int]) -> Tensor:
-    """Smooth random colours ``[1, 3, H, W]``, 0 to 255: large patches, as in photographs, and the same every time."""
-    coarse = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    return F.interpolate(255 * coarse, size=size, mode="bilinear").round()
+    return export_onnx(network, path, smooth_image(*size), ["image"], [output], metadata=metadata)

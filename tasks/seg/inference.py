@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from mmcv.transforms import Compose, LoadAnnotations, LoadImageFromFile
+from mmcv.transforms import Compose
 from mmengine import Config
 from mmengine.dataset import pseudo_collate
 from mmseg.registry import TRANSFORMS
@@ -17,6 +17,7 @@ from torch import nn
 
 from common.errors import ConfigError, DataError
 from common.image_files import read_image
+from common.prediction_pipeline import prediction_pipeline as pipeline_in_memory
 from common.report import Panel, panel_grid, track, write_png
 from tasks.seg.models import load_segmentor
 
@@ -75,26 +76,7 @@ def prediction_pipeline(cfg: Config) -> Compose:
     Raises:
         ConfigError: if the config has no test or validation pipeline.
     """
-    for loader in ("test_dataloader", "val_dataloader"):
-        steps = ((cfg.get(loader) or {}).get("dataset") or {}).get("pipeline")
-        if steps:
-            break
-    else:
-        steps = cfg.get("test_pipeline")
-    if not steps:
-        raise ConfigError(
-            f"expected test_dataloader.dataset.pipeline (or test_pipeline) but found none in {cfg.filename}; "
-            "add the transforms that the network was tested with"
-        )
-    loaders = (LoadImageFromFile, LoadAnnotations)
-    return Compose([step for step in steps if not issubclass(_transform_class(step["type"]), loaders)])
-
-
-def _transform_class(name: str | type) -> type:
-    found = TRANSFORMS.get(name) if isinstance(name, str) else name
-    if found is None:
-        raise ConfigError(f"expected a known transform in the test pipeline but found {name!r}")
-    return found
+    return pipeline_in_memory(cfg, TRANSFORMS)
 
 
 def predict_labels(model: nn.Module, pipeline: Compose, image: np.ndarray, path: str | Path = "") -> np.ndarray:

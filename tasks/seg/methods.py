@@ -9,6 +9,7 @@ from mmengine.config import Config, ConfigDict
 
 from common.config import CONVENTIONAL_KEYS, RUNNER_KEYS
 from common.errors import ConfigError, did_you_mean
+from common.stock_transforms import import_also
 from common.teacher_config import teacher_model_config
 
 _PAIR = {"student": "logits", "teacher": "logits"}
@@ -81,10 +82,7 @@ def distilled_config(cfg: Config, teacher: str, checkpoint: str, method: str) ->
         losses={method: dict(METHODS[method])},
         example={"type": "SegExample", "size": (128, 128)},
     )
-    imports = dict(out.get("custom_imports") or {})
-    imports["imports"] = list(dict.fromkeys([*imports.get("imports", []), "common.engine", "tasks.seg"]))
-    imports.setdefault("allow_failed_imports", False)
-    out.custom_imports = imports
+    import_also(out, "common.engine", "tasks.seg")
     out.work_dir = cfg.get("work_dir") or f"work_dirs/{Path(cfg.filename).stem}_{method}"
     return out
 

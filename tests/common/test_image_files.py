@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from common.errors import DataError
-from common.image_files import find_files, read_image
+from common.image_files import find_files, read_image, stored_size, upright_size
 
 PICTURE = np.arange(4 * 6 * 3, dtype=np.uint8).reshape(4, 6, 3)
 
@@ -25,6 +25,23 @@ def test_an_image_stands_upright_as_its_exif_says(tmp_path):
     exif = Image.Exif()
     exif[274] = 3  # upside down
     np.testing.assert_array_equal(read_image(save(tmp_path / "a.png", exif)), PICTURE[::-1, ::-1])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_upright_size_is_that_of_the_image_as_it_is_read(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[274] = orientation
+    path = save(tmp_path / "a.jpg", exif)
+    assert stored_size(path) == (6, 4)
+    assert upright_size(path) == read_image(path).shape[1::-1]
+
+
+@pytest.mark.parametrize("size", [stored_size, upright_size])
+def test_file_without_a_size_is_named(tmp_path, size):
+    (tmp_path / "a.png").write_bytes(b"no image")
+    for name in ("a.png", "none.png"):
+        with pytest.raises(DataError, match=f"an image at .*{name}"):
+            size(tmp_path / name)
 
 
 @pytest.mark.parametrize("content", [b"", b"no image"])

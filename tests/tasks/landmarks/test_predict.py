@@ -17,11 +17,11 @@ from square_faces import SCHEME
 from common.errors import CheckpointError, ConfigError
 from common.landmark_files import read_pts
 from common.report import write_png
+from common.video import VideoReader, VideoWriter
 from tasks.landmarks import predict as module
 from tasks.landmarks.export import export
 from tasks.landmarks.model import LandmarkModel
 from tasks.landmarks.predict import predict, predict_video
-from tasks.landmarks.video import VideoReader, VideoWriter
 
 main = runpy.run_path(str(ROOT / "tools" / "predict.py"))["main"]
 POINTS = face_points((90, 60), 40)
@@ -255,7 +255,7 @@ class Camera:
         pass
 
     def __iter__(self):
-        from tasks.landmarks.video import Frame
+        from common.video import Frame
 
         for number in range(3):
             yield Frame(number, number / 5, paint([POINTS]))  # half as fast as it says

@@ -10,10 +10,11 @@ from conftest import ROOT
 from mmengine.registry import DefaultScope
 from mmseg.registry import DATASETS, TRANSFORMS
 
+from common.checked_image import CheckedImage
 from common.checkpoint import read_checkpoint
 from common.errors import ConfigError, DataError
 from data_prep.seg.synthetic import generate
-from tasks.seg.datasets import CamVidDataset, CheckedAnnotations, CheckedImage, ListedSegDataset
+from tasks.seg.datasets import CamVidDataset, CheckedAnnotations, ListedSegDataset
 
 PIPELINE = [{"type": "CheckedImage"}, {"type": "CheckedAnnotations"}]
 

@@ -19,7 +19,8 @@ from mmseg.apis import inference_model
 from mmseg.registry import MODELS, TRANSFORMS
 
 from common.errors import CheckpointError, ConfigError
-from tasks.seg.export import SegmentationExport, export_segmentor, foreign_modules, plain_config
+from common.plain_config import foreign_modules, plain_config
+from tasks.seg.export import MMSEG, SegmentationExport, export_segmentor
 
 ROOT = Path(__file__).resolve().parents[3]
 META = {"classes": ("sky", "road", "car"), "palette": [[70, 130, 180], [128, 64, 128], [0, 0, 142]]}
@@ -181,7 +182,7 @@ def test_the_config_beside_an_exported_student_holds_only_what_mmseg_has(folder,
 
 
 def test_a_dataset_of_mmseg_stays_in_the_config(folder):
-    cfg, left_out = plain_config(Config.fromfile(folder / "plain.py"), META)
+    cfg, left_out = plain_config(Config.fromfile(folder / "plain.py"), META, MMSEG)
     assert left_out == []
     assert cfg.test_dataloader.dataset.type == "CityscapesDataset"
     assert cfg.test_dataloader.dataset.data_root == "data/cityscapes"
@@ -201,7 +202,7 @@ def test_a_transform_derived_from_one_of_mmsegs_becomes_that_one(folder):
         {"type": "CarefulResize", "careful": True, "scale": (96, 64)},
         *steps[1:],
     ]
-    found, left_out = plain_config(cfg, META)
+    found, left_out = plain_config(cfg, META, MMSEG)
     assert left_out == []
     assert found.test_pipeline[1] == {"type": "Resize", "scale": (96, 64)}
 

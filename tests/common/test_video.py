@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from common.errors import ConfigError, DataError
-from tasks.landmarks.video import VideoReader, VideoWriter
+from common.video import VideoReader, VideoWriter
 
 
 def grey(level, width=32, height=24):
