@@ -95,7 +95,7 @@ def markdown(columns: list[str], rows: list[list[str]]) -> str:
 def without_reference() -> list[str]:
     """A line for each loss that no stored number covers: its name and the first line of its docstring."""
     covered = {entry.loss for entry in PARITY}
-    names = [entry.name for entry in LOSSES if entry.name not in covered]
+    names = {entry.name: None for entry in LOSSES if entry.name not in covered}  # some have several entries
     return [f"- `{name}`: {(getattr(common.losses, name).__doc__ or '').strip().splitlines()[0]}" for name in names]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from common.loss_benchmark.peers import Arguments
 
@@ -121,6 +121,12 @@ def scores(*names: str) -> Callable[[Draw], Arguments]:
 def margin(draw: Draw) -> Tensor:
     """Margins of OFD, one for each channel."""
     return -draw.floats(draw.shapes.features[1]).abs()
+
+
+def frozen_convolution(features: Tensor) -> nn.Module:
+    """A layer of a trained head, for these features."""
+    width = features.shape[1]
+    return nn.Conv2d(width, width, 3, padding=1).to(features.device).requires_grad_(False)
 
 
 def masks(draw: Draw) -> Tensor:

@@ -209,6 +209,13 @@ CASES: tuple[Case, ...] = (
     Case(
         "dice_diversity_loss", "features", lambda draw: {"masks": calls.masks(draw)}, students=("masks",), note=NO_PEER
     ),
+    Case(
+        "CrossKDLoss",
+        "features",
+        lambda draw: {**(maps := draw.pair("features")), "prediction": maps["teacher"]},
+        {"rest": lambda arguments: [calls.frozen_convolution(arguments["teacher"])]},
+        note=f"one layer of the teacher's head; {NO_PEER}",
+    ),
     Case("wavelet_loss", "features", FEATURES, peers={"torch": of_torch(peers.haar_bands)}),
     *(
         Case(

@@ -27,6 +27,7 @@ from common.losses.cirkd import CIRKDMemory, CIRKDMinibatchLoss, cirkd_minibatch
 from common.losses.contrastive import CRDLoss
 from common.losses.correlation import DISTLoss, dist_loss
 from common.losses.critics import FeatureGANLoss, LogitGANLoss
+from common.losses.cross_head import CrossKDLoss
 from common.losses.decoupled import (
     DKDLoss,
     FDWADKDLoss,
@@ -98,6 +99,7 @@ __all__ = [
     "CIRKDMinibatchLoss",
     "CRDLoss",
     "CWDLoss",
+    "CrossKDLoss",
     "DISTLoss",
     "DKDLoss",
     "DMLLoss",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from common.losses.base import FunctionLoss, loss_function
 from common.losses.logits import ROUNDINGS, check_scores, position_mean, valid_positions
+
+PROBABILITIES = ("softmax", "sigmoid")
 
 
 @loss_function()
@@ -20,6 +21,7 @@ def dist_loss(
     target: Tensor | None = None,
     ignore_index: int | None = None,
     eps: float = 1e-8,
+    probabilities: str = "softmax",
 ) -> Tensor:
     r"""DIST [0]: correlate probabilities over the classes of a sample, and over the samples of a class.
 
@@ -47,6 +49,8 @@ def dist_loss(
         target: labels that tell which positions to ignore, as in `kd_loss`.
         ignore_index: the label of ignored positions, as in `kd_loss`.
         eps: the authors' 1e-8, which matters to classes whose probabilities hardly vary.
+        probabilities: ``'softmax'`` over the classes, or ``'sigmoid'`` of each by itself, for detectors whose scores
+            are such (the authors' for RetinaNet).
 
     Returns:
         Scalar within 0 and :math:`2 (\beta + \gamma) T^2`; 0, up to ``eps``, where each probability is an
@@ -54,7 +58,8 @@ def dist_loss(
         :math:`\gamma T^2` and has no gradient. 0 where everything is ignored.
 
     Raises:
-        ValueError: if the shapes differ, there are fewer than 2 classes, or the temperature is not above 0.
+        ValueError: if the shapes differ, there are fewer than 2 classes, the temperature is not above 0, or
+            ``probabilities`` is another word.
 
     >>> import torch
     >>> student = torch.tensor([[0.0, 3.0], [3.0, 0.0]])
@@ -64,9 +69,13 @@ def dist_loss(
     [0] Huang et al., Knowledge Distillation from A Stronger Teacher, NeurIPS 2022.
     """
     check_scores(student, teacher, temperature)
+    if probabilities not in PROBABILITIES:
+        raise ValueError(f"expected probabilities to be one of {PROBABILITIES} but found {probabilities!r}")
     valid = valid_positions(target, student, ignore_index)
-    q = F.softmax(student / temperature, dim=1)
-    p = F.softmax(teacher.detach() / temperature, dim=1)
+    q, p = (
+        (logits / temperature).softmax(dim=1) if probabilities == "softmax" else (logits / temperature).sigmoid()
+        for logits in (student, teacher.detach())
+    )
     samples = [axis for axis in range(q.dim()) if axis != 1]
     of_classes = _pearson(_centred(q, [1]), _centred(p, [1]), [1], eps)
     of_samples = _pearson(_centred(q, samples, valid), _centred(p, samples, valid), samples, eps)

@@ -233,7 +233,14 @@ LOSSES = [
         logits=True,
         invariances=INVARIANCES,
         refusals=REFUSALS,
-        options={"beta": 2.0, "gamma": 3.0, "temperature": 2.0, "ignore_index": 1, "eps": 0.1},
+        options={
+            "beta": 2.0,
+            "gamma": 3.0,
+            "temperature": 2.0,
+            "ignore_index": 1,
+            "eps": 0.1,
+            "probabilities": "sigmoid",
+        },
     ),
     LossEntry(
         "ld_loss",

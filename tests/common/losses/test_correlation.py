@@ -78,3 +78,13 @@ def test_the_default_eps_keeps_equal_scores_from_0_by_little():
     loss.backward()
     assert 0 < loss.item() < 1e-5
     assert student.grad.abs().max() < 1e-5
+
+
+def test_probabilities_of_each_class_by_itself():
+    student, teacher = logits(6, 4), logits(6, 4, seed=1)
+    q, p = (x.sigmoid().numpy() for x in (student, teacher))
+    expected = np.mean([1 - np.corrcoef(q[n], p[n])[0, 1] for n in range(6)])
+    found = dist_loss(student, teacher, gamma=0.0, eps=0.0, probabilities="sigmoid")
+    assert found.item() == pytest.approx(expected, rel=1e-12)
+    with pytest.raises(ValueError, match=r"expected probabilities to be one of .* 'tanh'"):
+        dist_loss(student, teacher, probabilities="tanh")
