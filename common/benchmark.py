@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -277,11 +278,13 @@ def training_step(
 
 
 def engine_step(model: BaseModel, cfg: Config, batch: dict[str, Any], options: Options) -> Callable[[], object]:
-    """One training iteration of the engine on ``batch``, with the config's optimiser at learning rate 0."""
-    settings = cfg.optim_wrapper.copy()
-    settings.optimizer = {**settings.optimizer, "lr": 0.0}
-    if options.amp:
-        settings.type = "AmpOptimWrapper"
+    """One training iteration of the engine on ``batch``, with the config's optimisers at learning rate 0."""
+    settings = copy.deepcopy(cfg.optim_wrapper)
+    # With critics there is one for the student and one for them.
+    for wrapper in (settings,) if "optimizer" in settings else (settings.student, settings.critic):
+        wrapper.optimizer.lr = 0.0
+        if options.amp:
+            wrapper.type = "AmpOptimWrapper"
     optimizer = build_optim_wrapper(model, settings)
 
     def step() -> None:

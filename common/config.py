@@ -30,6 +30,7 @@ RUNNER_KEYS = frozenset(inspect.signature(Runner.__init__).parameters) - {"self"
 CONVENTIONAL_KEYS = frozenset(
     {
         *("backend_args", "checkpoint_file", "classes", "crop_size", "data_preprocessor", "data_root", "dataset_type"),
+        *("cudnn_benchmark", "img_scales", "input_size", "max_epochs"),
         *("img_ratios", "img_scale", "log_config", "norm_cfg", "num_classes", "optimizer", "palette", "vis_backends"),
         *("train_pipeline", "val_pipeline", "test_pipeline", "tta_model", "tta_pipeline"),
     }

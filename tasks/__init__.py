@@ -15,11 +15,12 @@ from common.errors import ConfigError, did_you_mean
 ENTRIES = {
     "amr": "tasks.amr.entry",
     "classification": "common.classification.entry",
+    "det": "tasks.det.entry",
     "landmarks": "tasks.landmarks.entry",
     "seg": "tasks.seg.entry",
 }
 # Configs of other packages name no task; their scope tells.
-SCOPES = {"mmseg": "seg"}
+SCOPES = {"mmdet": "det", "mmseg": "seg"}
 
 
 def task_of(cfg: Config) -> ModuleType:

@@ -40,7 +40,7 @@ from common.provenance import provenance
 from common.report import track, write_json
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
-NETWORKS = ("amr", "classifier", "landmarks", "seg")
+NETWORKS = ("amr", "classifier", "det", "landmarks", "seg")
 TASKS = tuple(sorted((*NETWORKS, "losses", "stream", "video")))
 # What an option is for, where that is not every task.
 OPTIONS = {
@@ -50,16 +50,22 @@ OPTIONS = {
     **dict.fromkeys(("samples", "longer"), ("stream",)),
     "config": ("landmarks",),
     "mini": ("classifier", "losses"),
-    "paper": ("landmarks", "seg"),
-    "methods": ("amr", "classifier", "seg"),
-    **dict.fromkeys(("student_config", "teacher_config"), ("amr", "seg")),
+    "paper": ("det", "landmarks", "seg"),
+    "methods": ("amr", "classifier", "det", "seg"),
+    **dict.fromkeys(("student_config", "teacher_config"), ("amr", "det", "seg")),
     "warmup": (*NETWORKS, "stream"),
     "device": (*NETWORKS, "losses"),
     **dict.fromkeys(("size", "batch", "amp", "teacher_dtype", "compile", "channels_last"), NETWORKS),
 }
 # Size and batch: of each task, and of those that have a paper's with --paper.
-SHAPES = {"amr": ((2, 128), 400), "classifier": ((224, 224), 8), "landmarks": ((64, 64), 64), "seg": ((128, 128), 8)}
-PAPER_SHAPES = {"landmarks": ((224, 224), 70), "seg": ((512, 512), 2)}
+SHAPES = {
+    "amr": ((2, 128), 400),
+    "classifier": ((224, 224), 8),
+    "det": ((192, 192), 8),
+    "landmarks": ((64, 64), 64),
+    "seg": ((128, 128), 8),
+}
+PAPER_SHAPES = {"det": ((800, 1344), 1), "landmarks": ((224, 224), 70), "seg": ((512, 512), 2)}
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -68,14 +74,14 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("task", nargs="?", choices=TASKS, default="seg", help="(%(default)s)")
     parser.add_argument("onnx", nargs="*", metavar="NETWORK.onnx", help="stream, video: networks")
     parser.add_argument("--losses", nargs="+", metavar="LOSS", help="losses: names in common.losses (all)")
-    parser.add_argument("--methods", nargs="+", metavar="METHOD", help="seg: kd, cwd, bpkd; amr: skd, dkd, … (all)")
+    parser.add_argument("--methods", nargs="+", metavar="METHOD", help="such as bpkd (seg), acam (det), skd (amr)")
     parser.add_argument(
         "--size",
         type=image_size,
         metavar="HxW",
-        help="of images (seg 128x128, classifier 224x224, landmarks 64x64; amr 2x128)",
+        help="of images (seg 128x128, det 192x192, classifier 224x224, landmarks 64x64; amr 2x128)",
     )
-    parser.add_argument("--batch", type=int, help="images per step (8; landmarks 64; amr 400)")
+    parser.add_argument("--batch", type=int, help="images per step (8; landmarks 64; amr 400; det with --paper 1)")
     parser.add_argument("--samples", type=float, help="stream: of the recording (5e6)")
     parser.add_argument("--longer", type=float, help="stream: of one of which only the memory is measured, such as 5e8")
     parser.add_argument("--clips", type=int, help="video: of one face each (8)")
@@ -91,11 +97,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--paper",
         action="store_true",
-        help="seg: the Cityscapes pair at 512x512, batch 2; landmarks: KD-Loss's networks at 224x224, batch 70",
+        help="seg: the Cityscapes pair at 512x512, batch 2; det: RetinaNet R101 -> R50 at 800x1344, batch 1; "
+        "landmarks: KD-Loss's networks at 224x224, batch 70",
     )
     parser.add_argument("--config", metavar="FILE", help="landmarks: a config that distils (kd_faces68_small)")
-    parser.add_argument("--student-config", metavar="FILE", help="seg, amr: the student's config")
-    parser.add_argument("--teacher-config", metavar="FILE", help="seg, amr: the teacher's config")
+    parser.add_argument("--student-config", metavar="FILE", help="seg, det, amr: the student's config")
+    parser.add_argument("--teacher-config", metavar="FILE", help="seg, det, amr: the teacher's config")
     parser.add_argument("--amp", action="store_true", help="mixed precision (cuda)")
     parser.add_argument("--teacher-dtype", metavar="DTYPE", help="float16 or bfloat16: the teacher's, when distilling")
     parser.add_argument("--compile", action="store_true", help="torch.compile the networks (seg: the backbones)")
@@ -167,6 +174,15 @@ def _comparison(args: argparse.Namespace, options: benchmark.Options) -> Compari
         from tasks.amr.methods import METHODS
 
         pair = "amr/kdcnn_generated.py", "amr/clst_s_generated.py"
+    elif args.task == "det":
+        from tasks.det.benchmark import VARIANTS
+        from tasks.det.benchmark import detection as compare
+        from tasks.det.methods import METHODS
+
+        METHODS = (*METHODS, *VARIANTS)
+        pair = tuple(f"det/{role}_retinanet_bccd_small.py" for role in ("student", "teacher"))
+        if args.paper:
+            pair = "det/student_retinanet_r50_coco.py", "det/teacher_retinanet_r101_coco.py"
     else:
         from tasks.seg.benchmark import segmentation as compare
         from tasks.seg.methods import METHODS

@@ -14,7 +14,7 @@ import time
 
 from common.errors import exit_on_user_error
 
-DEMOS = ("seg", "landmarks")
+DEMOS = ("seg", "landmarks", "det")
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -21,6 +21,9 @@ from common.export import refuse_to_replace
 from common.onnx_files import INT8_SUFFIX
 from tasks import check_options, command_of, task_of
 
+# What loads a config and its weights, by package.
+LOADERS = {"mmseg": "init_model", "mmdet": "init_detector"}
+
 
 def parse_args(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
@@ -34,18 +37,23 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--force", action="store_true", help="replace files that are there")
     parser.add_argument("--trust-checkpoint", action="store_true", help="unpickle any object in it: this can run code")
     # Options that are not given are left to the task.
-    images = parser.add_argument_group("segmentation", argument_default=argparse.SUPPRESS)
+    images = parser.add_argument_group("segmentation and detection", argument_default=argparse.SUPPRESS)
     images.add_argument(
-        "--size", type=image_size, metavar="HxW", help="image size of the ONNX file (the config's crop size)"
+        "--size",
+        type=image_size,
+        metavar="HxW",
+        help="image size of the ONNX file (the config's crop size; for boxes that of its test images)",
     )
-    images.add_argument("--labels", action="store_true", help="let the ONNX file return labels, not logits")
-    small = parser.add_argument_group("landmarks and modulation recognition", argument_default=argparse.SUPPRESS)
+    images.add_argument("--labels", action="store_true", help="segmentation: let the ONNX file return labels")
+    small = parser.add_argument_group(
+        "detection, landmarks and modulation recognition", argument_default=argparse.SUPPRESS
+    )
     small.add_argument("--int8", action="store_true", help="write NAME.int8.onnx too, and compare the two")
     small.add_argument(
         "--calibration-frames",
         type=int,
         metavar="N",
-        help="of the training data (faces: 256, signals: 1024), for the integers' ranges",
+        help="of the training data (images: 64, faces: 256, signals: 1024), for the integers' ranges",
     )
     small.add_argument("--part", help="of the data on which the two are compared: val or test (test)")
     small.add_argument("--data-root", metavar="FOLDER", help="the data, in place of the config's")
@@ -81,11 +89,14 @@ def describe(report: dict[str, Any]) -> str:
     parameters = f"{count / 1e6:.2f} M" if count >= 1e6 else f"{count:,}"
     lines = [f"{report['checkpoint']}: {parameters} parameters, plain checkpoint"]
     if report.get("config"):
-        lines.append(f"{report['config']}: its config; init_model({report['config']!r}, {report['checkpoint']!r})")
+        load = LOADERS[report["package"]]
+        lines.append(f"{report['config']}: its config; {load}({report['config']!r}, {report['checkpoint']!r})")
     elif report.get("foreign_modules"):
-        lines.append(f"no plain config: mmseg does not have {', '.join(report['foreign_modules'])}")
+        lines.append(f"no plain config: {report['package']} does not have {', '.join(report['foreign_modules'])}")
     if report.get("left_out"):
-        lines.append(f"left out of its test pipeline, as mmseg does not have them: {', '.join(report['left_out'])}")
+        left_out = ", ".join(report["left_out"])
+        lines.append(f"left out of its test pipeline, as {report['package']} does not have them: {left_out}")
+    lines += report.get("notes", [])
     if report["onnx"]:
         onnx = report["onnx"]
         shape = "x".join(map(str, onnx["input_shape"]))
@@ -96,9 +107,17 @@ def describe(report: dict[str, Any]) -> str:
         )
     if report.get("int8"):
         int8 = report["int8"]
-        told = _describe_accuracy(int8) if "accuracy" in int8 else _describe_errors(int8)
-        lines.append(f"{int8['path']}: {int8['megabytes']:.3f} MB; {told}")
+        describe_scores = next(DESCRIPTIONS[key] for key in DESCRIPTIONS if key in int8)
+        lines.append(f"{int8['path']}: {int8['megabytes']:.3f} MB; {describe_scores(int8)}")
     return "\n".join(lines)
+
+
+def _describe_precision(int8: dict[str, Any]) -> str:
+    average, half = int8["AP"], int8["AP50"]
+    return (
+        f"AP {average['int8']:.2f} % (AP50 {half['int8']:.2f} %) against {average['fp32']:.2f} % ({half['fp32']:.2f} "
+        f"%) in fp32 on {int8['images']} {int8['part']} images"
+    )
 
 
 def _describe_accuracy(int8: dict[str, Any]) -> str:
@@ -115,6 +134,10 @@ def _describe_errors(int8: dict[str, Any]) -> str:
         f"NME (ocular) {errors['int8']:.2f} % against {errors['fp32']:.2f} % in fp32 on {int8['faces']} {int8['part']} "
         f"faces, points moved by {int8['moved']:.2f} % of the crop on average"
     )
+
+
+# What compares the two -> what tells it.
+DESCRIPTIONS = {"accuracy": _describe_accuracy, "nme_ocular": _describe_errors, "AP": _describe_precision}
 
 
 @exit_on_user_error

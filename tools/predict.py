@@ -1,10 +1,11 @@
-"""Predict with a trained network: picture the segmentation of images, find the landmarks of faces in images, videos and
-what a camera sees, or tell the modulations in IQ recordings.
+"""Predict with a trained network: picture the segmentation of images, find objects in images and videos, find the
+landmarks of faces in images, videos and what a camera sees, or tell the modulations in IQ recordings.
 
 Examples:
     python tools/predict.py STUDENT.onnx photo.jpg holiday/ clip.mp4 --pts
     python tools/predict.py STUDENT.onnx camera:0 --faces 1
     python tools/predict.py CONFIG.py STUDENT.pth IMAGES --teacher TEACHER_CONFIG.py TEACHER.pth --labels
+    python tools/predict.py DETECTOR.onnx IMAGES clip.mp4 --threshold 0.5 --coco annotations.json
     python tools/predict.py capture.sigmf-meta
     python tools/predict.py NETWORK.onnx capture.cu8 --sample-rate 2.4e6 --symbol-rate 50e3 --noise-gate 6
     rtl_sdr -s 1.2e6 -f 433.92e6 - | python tools/predict.py - --datatype cu8 --sample-rate 1.2e6 --vote 100
@@ -27,7 +28,9 @@ WEIGHTS = (".pth", ".pt", ".ckpt", ".safetensors")
 # argparse takes such a number for an option, but not with a space before it.
 NEGATIVE = re.compile(r"-[\d.]+e[+-]?\d+", re.IGNORECASE)
 # Options for one kind of input; those that are not given are left to the task.
-IMAGES = "images"
+SEVERAL = "several kinds of input"
+IMAGES = "segmentation of images"
+BOXES = "boxes in images"
 FACES = "faces in images and videos"
 RECORDINGS = "IQ recordings"
 # What inputs without a network are for.
@@ -45,10 +48,10 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="image files or folders of images, for faces also videos and camera:0; or recordings: .sigmf-meta, .cf32, "
-        ".cfile, .cs16, .cs8, .cu8, .wav, .npy, - for standard input. Before them the network: the config of it, or "
-        "of the run that distilled it, and its weights; or an ONNX file; without either, recordings go to the network "
-        "that comes with the suite",
+        help="image files or folders of images, for boxes and faces also videos, for faces camera:0; or recordings: "
+        ".sigmf-meta, .cf32, .cfile, .cs16, .cs8, .cu8, .wav, .npy, - for standard input. Before them the network: "
+        "the config of it, or of the run that distilled it, and its weights; or an ONNX file; without either, "
+        "recordings go to the network that comes with the suite",
     )
     parser.add_argument("--out", default="work_dirs/predict", help="folder for the results (%(default)s)")
     parser.add_argument("--device", default=None, help="cpu or cuda (default: cuda where there is one)")
@@ -56,7 +59,10 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--threads", type=int, metavar="N", default=argparse.SUPPRESS, help="for an ONNX network (one per core)"
     )
+    _add_common_options(parser.add_argument_group(SEVERAL, argument_default=argparse.SUPPRESS))
     _add_image_options(parser.add_argument_group(IMAGES, argument_default=argparse.SUPPRESS))
+    boxes = parser.add_argument_group(BOXES, argument_default=argparse.SUPPRESS)
+    boxes.add_argument("--coco", metavar="FILE", help="annotations whose ids COCO's results get (numbers from 1 on)")
     _add_face_options(parser.add_argument_group(FACES, argument_default=argparse.SUPPRESS))
     _add_recording_options(parser.add_argument_group(RECORDINGS, argument_default=argparse.SUPPRESS))
     words = sys.argv[1:] if arguments is None else arguments
@@ -75,8 +81,18 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
     return args
 
 
-def _add_image_options(group: argparse._ArgumentGroup) -> None:
+def _add_common_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--teacher", nargs=2, metavar=("CONFIG", "CHECKPOINT"), help="a network to show side by side")
+    group.add_argument(
+        "--threshold",
+        type=float,
+        metavar="P",
+        help="recordings are 'unknown' below this probability (0.5), boxes are shown from this score on (0.3)",
+    )
+    group.add_argument("--frames", type=int, metavar="N", help="of a video or camera, then stop (all)")
+
+
+def _add_image_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--opacity", type=float, help="of the colours, 0 to 1 (0.5)")
     group.add_argument("--labels", action="store_true", help="also write label maps (value = class)")
 
@@ -92,7 +108,6 @@ def _add_face_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--faces", type=int, metavar="K", help="most faces in an image, the surest first (all)")
     group.add_argument("--pts", action="store_true", help="also write PTS files, which count pixels from 1")
-    group.add_argument("--frames", type=int, metavar="N", help="of a video or camera, then stop (all)")
     group.add_argument("--detect-every", type=int, metavar="N", help="frames from one look for faces to the next (10)")
     group.add_argument("--no-smoothing", action="store_true", help="leave the points of videos as they are")
     group.add_argument("--min-cutoff", type=float, metavar="HZ", help="of the smoothing: lower for less jitter (0.5)")
@@ -114,7 +129,6 @@ def _add_recording_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--symbol-rate", type=float, metavar="HZ", help="of the signal, where it is known")
     group.add_argument("--hop", type=int, metavar="SAMPLES", help="from one window to the next (a window's length)")
     group.add_argument("--vote", type=int, metavar="WINDOWS", help="that are decided on together (8)")
-    group.add_argument("--threshold", type=float, metavar="P", help="'unknown' below this probability (0.5)")
     group.add_argument(
         "--noise-gate", type=float, metavar="DB", help="'noise' below so much over the noise floor (no gate); try 6"
     )

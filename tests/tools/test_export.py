@@ -77,6 +77,7 @@ def test_checkpoint_that_is_exported_is_never_replaced(force, capsys):
     ("task", "names"),
     [
         ("amr", ["a.pth", "b.onnx", "b.json", "b.int8.onnx"]),
+        ("det", ["a.pth", "a.py", "b.onnx", "b.json", "b.int8.onnx"]),
         ("landmarks", ["a.pth", "b.onnx", "b.json", "b.int8.onnx"]),
         ("seg", ["a.pth", "a.py", "b.onnx"]),
     ],

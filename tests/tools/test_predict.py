@@ -142,7 +142,7 @@ def test_unreadable_files_are_listed_at_the_end_and_the_others_predicted(make_ne
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"scope": "mmpose"}, "or default_scope 'mmseg'"),
+        ({"scope": "mmpose"}, "or default_scope 'mmdet', 'mmseg'"),
         ({"model": "dict(type='EncoderDekoder')"}, "EncoderDekoder"),
     ],
 )

@@ -41,7 +41,7 @@ def write(path, metadata):
     return str(path)
 
 
-@pytest.mark.parametrize("task", ["landmarks", "amr"])
+@pytest.mark.parametrize("task", ["landmarks", "det", "amr"])
 def test_an_onnx_file_goes_to_the_task_that_it_names(tmp_path, asked, task):
     network = write(tmp_path / "net.onnx", {"task": task})
     assert command["main"]([network, "a.jpg", "b.jpg"]) == 0

@@ -1,0 +1,12 @@
+# FitNet (Romero et al., ICLR 2015) on COCO: RepPoints R101 -> RepPoints R50, 24 epochs. No published figure.
+_base_ = "../_base_/det/pair_reppoints_r101_r50_coco.py"
+model = dict(
+    losses=dict(
+        fitnet=dict(
+            type="FitNetLoss",
+            student="neck",
+            teacher="neck",
+            weight=1.0,  # ours
+        )
+    ),
+)

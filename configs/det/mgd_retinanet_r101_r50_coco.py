@@ -1,0 +1,14 @@
+# MGD (Yang et al., ECCV 2022) on COCO: RetinaNet R101 -> RetinaNet R50, 24 epochs. No published figure.
+_base_ = "../_base_/det/pair_retinanet_r101_r50_coco.py"
+model = dict(
+    losses=dict(
+        mgd=dict(
+            type="MGDLoss",
+            student="neck",
+            teacher="neck",
+            alpha=2e-5,  # the authors' for detectors of one stage, as is the share
+            mask_ratio=0.65,
+        )
+    ),
+    inherit=["neck", "bbox_head"],  # the student starts with these of the teacher
+)

@@ -1,0 +1,4 @@
+# A teacher of the COCO runs: RepPoints X101-32x4d with deformable convolutions. Public weights: 44.2 AP in mmdet's
+# metafile.
+_base_ = ["mmdet::reppoints/reppoints-moment_x101-dconv-c3-c5_fpn-gn_head-gn_2x_coco.py", "../_base_/det/suite.py"]
+auto_scale_lr = dict(enable=True)  # the learning rate is for 16 images a step: 8 GPUs with 2 each

@@ -1,0 +1,49 @@
+# Faster R-CNN on COCO. Teachers are mmdet's public weights, fetched on first use; nothing is trained for them.
+title = "Faster R-CNN on COCO"
+protocol = (
+    "COCO 2017 val, 1333x800, 16 images a step, 24 epochs, last checkpoint; the teacher X101 is Cascade "
+    "Mask R-CNN X101-64x4d"
+)
+split = "test"
+metrics = ["AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large"]
+seeds = [0]
+baseline = "student alone"
+source = (
+    "ACAM-KD and the rows marked with it: notes on the paper (arXiv 2503.06307), whose text was not at "
+    "hand; others: the papers, or the READMEs of their authors' repositories, as second-hand notes have "
+    "them; students and teachers: mmdet's metafiles"
+)
+rows = [
+    dict(name="student alone", config="configs/det/student_faster_rcnn_r50_coco.py", paper=dict(AP=38.4)),
+    dict(name="teacher R101", config="configs/det/teacher_faster_rcnn_r101_coco.py", seeds=[], paper=dict(AP=39.8)),
+    dict(
+        name="teacher X101", config="configs/det/teacher_cascade_mask_rcnn_x101_coco.py", seeds=[], paper=dict(AP=45.6)
+    ),
+    dict(name="ACAM-KD, R101", config="configs/det/acam_faster_rcnn_r101_r50_coco.py", paper=dict(AP=41.4)),
+    dict(
+        name="FGD, R101",
+        config="configs/det/fgd_faster_rcnn_r101_r50_coco.py",
+        paper=dict(AP=40.4),
+        note="as the notes on ACAM-KD quote it.",
+    ),
+    dict(name="MGD, R101", config="configs/det/mgd_faster_rcnn_r101_r50_coco.py"),
+    dict(name="CWD, R101", config="configs/det/cwd_faster_rcnn_r101_r50_coco.py"),
+    dict(name="PKD, R101", config="configs/det/pkd_faster_rcnn_r101_r50_coco.py", paper=dict(AP=40.3)),
+    dict(name="FitNet, R101", config="configs/det/fitnet_faster_rcnn_r101_r50_coco.py"),
+    dict(
+        name="MasKD, R101",
+        config="configs/det/maskd_faster_rcnn_r101_r50_coco.py",
+        paper=dict(AP=41.0),
+        note="the authors' README; the notes on ACAM-KD quote 40.8.",
+    ),
+    dict(name="FreeKD, R101", paper=dict(AP=40.8)),
+    dict(name="AvatarKD, R101", paper=dict(AP=40.9)),
+    dict(name="ACAM-KD, X101", config="configs/det/acam_faster_rcnn_x101_r50_coco.py", paper=dict(AP=42.6)),
+    dict(name="FGD, X101", config="configs/det/fgd_faster_rcnn_x101_r50_coco.py", paper=dict(AP=42.0)),
+    dict(name="MGD, X101", config="configs/det/mgd_faster_rcnn_x101_r50_coco.py", paper=dict(AP=42.1)),
+    dict(name="CWD, X101", config="configs/det/cwd_faster_rcnn_x101_r50_coco.py"),
+    dict(name="PKD, X101", config="configs/det/pkd_faster_rcnn_x101_r50_coco.py"),
+    dict(name="FitNet, X101", config="configs/det/fitnet_faster_rcnn_x101_r50_coco.py"),
+    dict(name="MasKD, X101", config="configs/det/maskd_faster_rcnn_x101_r50_coco.py", paper=dict(AP=42.7)),
+    dict(name="FreeKD, X101", paper=dict(AP=42.4)),
+]
