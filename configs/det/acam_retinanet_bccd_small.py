@@ -24,3 +24,4 @@ model = dict(
     inherit=["bbox_head"],  # the student starts with the teacher's head
     example=dict(type="DetExample", size=(192, 192)),
 )
+custom_hooks = [dict(type="MaskPictureHook", interval=250)]  # WORK_DIR/masks

@@ -7,15 +7,14 @@ from pathlib import Path
 from mmengine.config import Config
 
 import tasks.det  # noqa: F401
-from common.config import student_config
-from common.errors import ConfigError
 from common.stock_transforms import import_also, stock_transforms
+from tasks.det.class_lists import check_classes
 from tasks.det.data_check import check_data as check_files
 from tasks.det.evaluation import evaluate
 from tasks.det.export import export
 from tasks.det.methods import METHODS, distilled_config
 from tasks.det.metrics import COCO_NAMES, VOC_NAMES
-from tasks.det.models import build_dataset, class_head, load_detector
+from tasks.det.models import build_dataset, load_detector
 from tasks.det.predict import predict
 
 __all__ = ["METHODS", "check_data", "distilled_config", "export", "predict", "prepare", "score"]
@@ -36,22 +35,14 @@ def prepare(cfg: Config) -> None:
 
 
 def check_data(cfg: Config) -> None:
-    """Look for what a config's data loaders read, and hold the classes against the network's.
+    """Look for what a config's data loaders read, and hold lists of classes against each other.
 
     Raises:
         DataError: three lines that name what is missing, where to get it and how to prepare it.
-        ConfigError: if the network or the data tell other numbers of classes apart.
+        ConfigError: as `tasks.det.class_lists.check_classes`.
     """
     check_files(cfg)
-    for part in ("train", "val"):
-        dataset = (cfg.get(f"{part}_dataloader") or {}).get("dataset") or {}
-        classes = (dataset.get("metainfo") or {}).get("classes")
-        count = class_head(student_config(cfg), str(cfg.filename))["num_classes"]
-        if classes is not None and len(classes) != count:
-            raise ConfigError(
-                f"expected {count} classes, as the detector of {cfg.filename} has, but {part}_dataloader names "
-                f"{len(classes)}; set num_classes of its bbox_head"
-            )
+    check_classes(cfg)
 
 
 def score(
