@@ -24,4 +24,10 @@ rows = [
         teachers=dict(teacher="teacher"),
         note="its edge weight was chosen on generated scenes; KD and CWD keep published weights.",
     ),
+    dict(
+        name="ACAM-KD",
+        config="configs/seg/acam_deeplab_camvid_small.py",
+        teachers=dict(teacher="teacher"),
+        note="a reconstruction; weights of the paper.",
+    ),
 ]
