@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.model import BaseModel
+from mmengine.model.utils import revert_sync_batchnorm
 from mmengine.optim import build_optim_wrapper
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
@@ -291,6 +292,17 @@ def engine_step(model: BaseModel, cfg: Config, batch: dict[str, Any], options: O
         check_finite(model.train_step(batch, optim_wrapper=optimizer), step=0)
 
     return step
+
+
+def placed(model: BaseModel, options: Options) -> BaseModel:
+    """A network in training mode where and how the options want it, with plain batch norm, as in a run of one process.
+
+    Only its backbone (a distiller's student's) is compiled: taps sit behind it.
+    """
+    model = options.place(revert_sync_batchnorm(model)).train()
+    if options.compile:
+        getattr(model, "student", model).backbone.compile()
+    return model
 
 
 def loss_alone(terms: DistillationTerms, step: Callable[[], object], options: Options) -> Callable[[], object]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import torch
+from filelock import FileLock
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS
@@ -126,6 +128,25 @@ def cached_teacher(
 
 def _store(ask: _Asking, dataset: Dataset, probe: Subset, files: Mapping[str, Path]) -> None:
     """Compute the outputs of which the files lack, or which have changed."""
+    with _nobody_else(files.values()):
+        _store_alone(ask, dataset, probe, files)
+
+
+@contextmanager
+def _nobody_else(files: Iterable[Path]) -> Iterator[None]:
+    """Wait until no other run computes one of the files: runs of a table start together and share their teachers."""
+    with ExitStack() as locks:
+        for file in sorted(files):
+            lock = FileLock(file.with_name(f".{file.stem}.lock"))
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                locks.enter_context(lock)
+            except OSError as error:
+                raise _not_written(file, error) from error
+        yield
+
+
+def _store_alone(ask: _Asking, dataset: Dataset, probe: Subset, files: Mapping[str, Path]) -> None:
     expected = ask(probe, list(files))
     stored = {path: _checked_count(_read(file), file, len(dataset)) for path, file in files.items()}
     lacking = [path for path in files if not _agrees(stored[path], expected[path], probe.indices)]
@@ -259,7 +280,11 @@ def _write(file: Path, outputs: Tensor, path: str) -> None:
             stored["outputs"] = outputs.numpy()
             stored.attrs["tap"] = path
     except OSError as error:
-        raise DataError(
-            f"expected to write the teacher's outputs to {file} but found: {error.strerror or error}; name another "
-            f"folder (cache=…)"
-        ) from error
+        raise _not_written(file, error) from error
+
+
+def _not_written(file: Path, error: OSError) -> DataError:
+    return DataError(
+        f"expected to write the teacher's outputs to {file} but found: {error.strerror or error}; name another "
+        f"folder (cache=…)"
+    )

@@ -23,6 +23,11 @@ class Latency(NamedTuple):
     p50: float
     p95: float
 
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Latency:
+        """That of timed passes."""
+        return cls(*(1e3 * np.percentile(seconds, (50, 95))))
+
 
 def count_parameters(model: nn.Module) -> int:
     """Numbers that training sets."""
@@ -94,4 +99,4 @@ def cpu_latencies(
         given = inputs if isinstance(inputs, Mapping) else dict.fromkeys(models, inputs)
         phases = {name: lambda name=name: models[name](given[name]) for name in models}
         seconds = time_rounds(phases, rounds, warmup, clock, progress=progress)
-    return {name: Latency(*(1e3 * np.percentile(taken, (50, 95)))) for name, taken in seconds.items()}
+    return {name: Latency.of(taken) for name, taken in seconds.items()}

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from common.distiller import Distiller
 from common.errors import ConfigError
 from common.losses.acam import Masks
-from common.report import Panel, panel_grid, write_png
+from common.panels import Panel, panel_grid
+from common.report import write_png
 
 WIDTH = 200  # of a panel, pixels
 CHANNEL_HEIGHT = 16  # of a channel mask's row, pixels

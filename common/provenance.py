@@ -39,7 +39,7 @@ def provenance() -> dict[str, object]:
         "dirty": _is_dirty(),
         "versions": {
             "python": platform.python_version(),
-            **{name: _version(name) for name in ("torch", "mmengine", "mmcv", "mmseg")},
+            **{name: _version(name) for name in ("torch", "mmengine", "mmcv", "mmseg", "mmdet")},
         },
         "hardware": {"cpu": _cpu_model(), "cores": os.cpu_count(), "gpu": _gpu_name()},
         "command": shlex.join(_portable_argument(argument) for argument in sys.argv),
@@ -66,8 +66,13 @@ def _git(*arguments: str) -> str | None:
 
 
 def _version(name: str) -> str | None:
-    # Import name -> distributions: the forks of mmengine, mmcv and mmseg are installed under other names.
-    distributions = {"mmengine": "onedl-mmengine", "mmcv": "onedl-mmcv", "mmseg": "onedl-mmsegmentation"}
+    # Import name -> distributions: the forks of mmengine and its family are installed under other names.
+    distributions = {
+        "mmengine": "onedl-mmengine",
+        "mmcv": "onedl-mmcv",
+        "mmseg": "onedl-mmsegmentation",
+        "mmdet": "onedl-mmdetection",
+    }
     for distribution in (distributions.get(name, name), name):
         with contextlib.suppress(metadata.PackageNotFoundError):
             return metadata.version(distribution)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from common.teacher_config import teacher_model_config, without_pretrained
 from common.terms import TABLE_COLUMNS
 from common.unknown_keys import explain
 
+EVALUATORS = ("val_evaluator", "test_evaluator")
 # What constructors raise at keys, types and values that they do not know, and networks at inputs that they do not take.
 _CONFIG_ERRORS = (
     TypeError,
@@ -47,25 +48,41 @@ _CONFIG_ERRORS = (
 
 
 def set_data_root(cfg: Any, root: str) -> None:
-    """Point every dataset of a config, nested ones included, at another folder.
+    """Point every dataset of a config, nested ones included, at another folder, in place.
+
+    Evaluators that read a file of their own (``ann_file``, as mmdet's ``CocoMetric``) follow where it lies in a folder
+    that a dataset had as ``data_root``.
 
     Raises:
         ConfigError: if no dataset has a ``data_root``.
     """
-    if not _set_data_root(cfg, root):
+    former = _set_data_root(cfg, root)
+    if not former:
         raise ConfigError("--data-root: expected datasets with a data_root but found none in the config")
+    for name in EVALUATORS:
+        found = cfg.get(name) if isinstance(cfg, (dict, Config)) else None
+        for evaluator in found if isinstance(found, (list, tuple)) else [found]:
+            if isinstance(evaluator, dict) and isinstance(evaluator.get("ann_file"), str):
+                evaluator["ann_file"] = _moved(evaluator["ann_file"], former, root)
 
 
-def _set_data_root(cfg: Any, root: str) -> int:
+def _set_data_root(cfg: Any, root: str) -> list[Any]:
+    """Set it wherever there is one, and return what it was."""
     if isinstance(cfg, (list, tuple)):
-        return sum(_set_data_root(value, root) for value in cfg)
+        return [former for value in cfg for former in _set_data_root(value, root)]
     if not isinstance(cfg, (dict, Config)):
-        return 0
-    count = sum(_set_data_root(value, root) for value in cfg.values())
+        return []
+    former = [each for value in cfg.values() for each in _set_data_root(value, root)]
     if "data_root" in cfg:
+        former.append(cfg["data_root"])
         cfg["data_root"] = root
-        count += 1
-    return count
+    return former
+
+
+def _moved(file: str, former: Iterable[Any], root: str) -> str:
+    """A file below one of the former folders, the innermost, as it is called below ``root``; any other stays."""
+    inside = [Path(each) for each in former if each and Path(file).is_relative_to(each)]
+    return str(Path(root) / Path(file).relative_to(max(inside, key=lambda each: len(each.parts)))) if inside else file
 
 
 def forget_pretrained(cfg: Config) -> None:

@@ -18,13 +18,17 @@ def picture(path, size=SIZE):
 
 
 def coco():
-    """Three pictures: two boxes (a cat and a dog), a crowd of dogs, and none."""
-    boxes = [(10, 1, 1, [4, 5, 10, 8], 0), (11, 1, 2, [20, 10, 20, 20], 0), (12, 2, 2, [0, 0, 40, 30], 1)]
+    """Three pictures: two boxes (a cat and a dog), a crowd of dogs, and none; outlines are smaller than boxes."""
+    boxes = [
+        (10, 1, 1, [4, 5, 10, 8], 60.5, 0),
+        (11, 1, 2, [20, 10, 20, 20], 300, 0),
+        (12, 2, 2, [0, 0, 40, 30], 900, 1),
+    ]
     return {
         "images": [{"id": id, "file_name": f"{id}.png", "width": 40, "height": 30} for id in (1, 2, 3)],
         "annotations": [
-            {"id": id, "image_id": image, "category_id": category, "bbox": box, "area": 1, "iscrowd": crowd}
-            for id, image, category, box, crowd in boxes
+            {"id": id, "image_id": image, "category_id": category, "bbox": box, "area": area, "iscrowd": crowd}
+            for id, image, category, box, area, crowd in boxes
         ],
         "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}],
     }

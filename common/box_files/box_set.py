@@ -24,6 +24,8 @@ class LabelledImage:
         labels: int64 ``[n]``, places in the set's classes.
         ignored: bool ``[n]``, boxes that neither train nor count: crowds of COCO, difficult objects of VOC.
         ids: of the boxes in their file, for messages; of VOC the number of the object, of a table the line, from 1 on.
+        areas: float64 ``[n]``, of the objects' outlines in square pixels, by which COCO calls an object small or large;
+            None where the file does not tell one for every box, as VOC and tables never do.
     """
 
     file: Path
@@ -34,6 +36,7 @@ class LabelledImage:
     labels: np.ndarray
     ignored: np.ndarray
     ids: tuple[int | str, ...]
+    areas: np.ndarray | None = None
 
 
 @dataclass(eq=False)

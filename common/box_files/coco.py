@@ -1,8 +1,9 @@
 """COCO's JSON of boxes, as annotation tools export it.
 
 ``images`` have ``id``, ``file_name``, ``width`` and ``height``; ``categories`` have ``id`` and ``name``;
-``annotations`` have ``id``, ``image_id``, ``category_id``, ``bbox`` (x, y, width, height), and may have ``area`` and
-``iscrowd``. Pixels are counted from 0, a box ends before the pixel x + width [0].
+``annotations`` have ``id``, ``image_id``, ``category_id``, ``bbox`` (x, y, width, height), and may have ``iscrowd`` and
+``area``, that of the object's outline, which is less than its box's. Pixels are counted from 0, a box ends before the
+pixel x + width [0].
 
 [0] cocodataset.org, format of object detection.
 """
@@ -38,7 +39,8 @@ def read_coco(
 
     Crowds (``iscrowd``), and boxes that are to be ignored (``ignore``), are ``ignored``. Categories without a box need
     not be classes: some tools write the group of the categories as a category of its own. The published train2017 has
-    boxes without height, so that it needs ``empty='drop'``, as everybody reads it.
+    boxes without height, so that it needs ``empty='drop'``, as everybody reads it. An ``area`` stays as it is told,
+    also where its box is clipped; 0, which tools write where they know no outline, counts as not told.
 
     Args:
         ann_file: the JSON file.
@@ -73,7 +75,7 @@ def read_coco(
         _known(annotation, "image_id", images, where)
         category = categories[_known(annotation, "category_id", categories, where)]
         ignored = bool(annotation.get("iscrowd") or annotation.get("ignore"))
-        box = RawBox(id, category, _corners(annotation, where), ignored, where)
+        box = RawBox(id, category, _corners(annotation, where), ignored, where, _area(annotation, where))
         boxes[annotation["image_id"]].append(box)
     raw = [_image(image, Path(image_root), boxes[id], path) for id, image in images.items()]
     listed = [categories[id] for id in sorted(categories)]
@@ -118,6 +120,13 @@ def _corners(annotation: Mapping[str, Any], where: str) -> tuple[float, float, f
     return x, y, x + width, y + height
 
 
+def _area(annotation: Mapping[str, Any], where: str) -> float | None:
+    area = annotation.get("area")
+    if area is not None and not (_is_finite(area) and area >= 0):
+        raise DataError(f"expected an area in square pixels but found {area!r} of {where}; correct it or leave it out")
+    return float(area) if area else None
+
+
 def _image(image: Mapping[str, Any], root: Path, boxes: Sequence[RawBox], path: Path) -> RawImage:
     where = f"image {image['id']} of {path}"
     name = image.get("file_name")
@@ -144,7 +153,7 @@ def write_coco(path: str | Path, box_set: BoxSet, image_root: str | Path) -> Non
 
     Categories get the ids 1, 2, ... in the order of the classes, annotations 1, 2, ... in that of the pictures (COCO's
     own evaluation takes the id 0 for "no match"). Ignored boxes become crowds: the only kind that this evaluation
-    leaves out.
+    leaves out. Boxes of pictures without ``areas`` get their own area.
 
     Args:
         path: the JSON file.
@@ -161,14 +170,16 @@ def write_coco(path: str | Path, box_set: BoxSet, image_root: str | Path) -> Non
         except ValueError:
             raise DataError(f"expected pictures below {image_root} but found {image.file}") from None
         images.append({"id": id, "file_name": name, "width": image.width, "height": image.height})
-        for box, label, ignored in zip(image.boxes.astype(float), image.labels, image.ignored, strict=True):
+        areas = [None] * len(image.boxes) if image.areas is None else image.areas.tolist()
+        boxes = zip(image.boxes.astype(float), image.labels, image.ignored, areas, strict=True)
+        for box, label, ignored, area in boxes:
             x, y, width, height = (round(float(number), 3) for number in (*box[:2], *(box[2:] - box[:2])))
             annotation = {
                 "id": len(annotations) + 1,
                 "image_id": id,
                 "category_id": int(label) + 1,
                 "bbox": [x, y, width, height],
-                "area": round(width * height, 3),
+                "area": round(width * height if area is None else area, 3),
                 "iscrowd": int(ignored),
             }
             annotations.append(annotation)

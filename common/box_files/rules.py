@@ -25,13 +25,17 @@ _CHOICES = {"unknown": ("refuse", "drop"), "outside": ("refuse", "clip"), "empty
 
 
 class RawBox(NamedTuple):
-    """A box as a file tells it: corners x1 y1 x2 y2 as `LabelledImage` has them, and where it stands."""
+    """A box as a file tells it: corners x1 y1 x2 y2 as `LabelledImage` has them, and where it stands.
+
+    ``area`` is that of the object's outline, or None where the file tells none.
+    """
 
     id: int | str
     category: str
     corners: tuple[float, float, float, float]
     ignored: bool
     where: str
+    area: float | None = None
 
 
 class RawImage(NamedTuple):
@@ -214,6 +218,7 @@ def _labelled(image: RawImage, name: str, rules: Rules, labels: Labels, tally: C
         if fitting is not None:
             kept.append(box)
             corners.append(fitting)
+    areas = [box.area for box in kept]
     return LabelledImage(
         file=image.file,
         name=name,
@@ -223,6 +228,7 @@ def _labelled(image: RawImage, name: str, rules: Rules, labels: Labels, tally: C
         labels=np.array([labels.by_category[box.category] for box in kept], np.int64),
         ignored=np.array([box.ignored for box in kept], bool),
         ids=tuple(box.id for box in kept),
+        areas=np.array(areas, np.float64) if areas and None not in areas else None,
     )
 
 

@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 import tasks.amr  # noqa: F401
 from common.benchmark import STEP, STUDENT_STEP, TEACHER_FORWARD, Comparison, Options, engine_step
 from common.config import read_config
+from common.cost import count_parameters
 from common.errors import ConfigError
 from common.provenance import portable_path
 from common.sample_batch import LoadedTogether, join_samples
@@ -99,7 +100,7 @@ def signals(options: Options, student: str, teacher: str, methods: Sequence[str]
             "student": portable_path(student),
             "teacher": portable_path(teacher),
             "classes": classes,
-            "student_parameters": sum(p.numel() for p in plain.parameters()),
-            "teacher_parameters": sum(p.numel() for p in taught.parameters()),
+            "student_parameters": count_parameters(plain),
+            "teacher_parameters": count_parameters(taught),
         },
     )

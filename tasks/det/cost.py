@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 import torchvision  # noqa: F401 - defines the operator below
 from mmengine.dataset import pseudo_collate
@@ -86,4 +85,4 @@ def latencies(
     wait = torch.cuda.synchronize if device.startswith("cuda") else lambda: None
     with torch.no_grad():
         seconds = time_rounds(phases, rounds, warmup, synchronise=wait)
-    return {name: Latency(*(1e3 * np.percentile(taken, (50, 95)))) for name, taken in seconds.items()}
+    return {name: Latency.of(taken) for name, taken in seconds.items()}

@@ -101,6 +101,9 @@ def _entry(id: int, image: LabelledImage) -> dict[str, Any]:
         {"bbox": box, "bbox_label": label, "ignore_flag": int(ignored)}
         for box, label, ignored in zip(image.boxes.tolist(), image.labels.tolist(), image.ignored, strict=True)
     ]
+    if image.areas is not None:  # COCO's sizes of objects are those of their outlines
+        for instance, area in zip(instances, image.areas.tolist(), strict=True):
+            instance["area"] = area
     size = {"height": image.height, "width": image.width}
     return {"img_path": str(image.file), "img_id": id, **size, "instances": instances}
 

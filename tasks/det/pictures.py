@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-import matplotlib
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-from common.report import Panel, legend, panel_grid
+from common.panels import Panel, caption_font, legend, panel_grid
 from common.sources import evenly_spread
 from tasks.det.error_types import FALSE_KINDS, RIGHT, SortedImage
 
@@ -92,7 +89,7 @@ def _draw_box(picture: np.ndarray, corners: Sequence[int], mark: Mark) -> None:
 
 def _write_texts(picture: np.ndarray, placed: Sequence[tuple[Mark, Sequence[int]]]) -> np.ndarray:
     canvas = Image.fromarray(picture)
-    draw, font = ImageDraw.Draw(canvas), _font(FONT_SIZE)
+    draw, font = ImageDraw.Draw(canvas), caption_font(FONT_SIZE)
     for mark, (x1, y1, _, y2) in placed:
         if not mark.text:
             continue
@@ -106,12 +103,6 @@ def _write_texts(picture: np.ndarray, placed: Sequence[tuple[Mark, Sequence[int]
         dark = np.dot(mark.colour, (0.299, 0.587, 0.114)) < 128
         draw.text((left + 2, top + high / 2), mark.text, fill="white" if dark else "black", font=font, anchor="lm")
     return np.asarray(canvas)
-
-
-@cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    # matplotlib brings this font along, so words look the same on every machine.
-    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts/ttf/DejaVuSans.ttf"), size)
 
 
 def _display_width(width: int) -> int:

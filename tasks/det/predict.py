@@ -14,7 +14,8 @@ import numpy as np
 from common.errors import ConfigError, DataError
 from common.image_files import IMAGE_SUFFIXES, find_files, read_image
 from common.json_lists import open_list
-from common.report import Panel, panel_grid, track, write_png
+from common.panels import Panel, panel_grid
+from common.report import track, write_png
 from common.video import VIDEO_SUFFIXES, VideoReader, VideoWriter
 from tasks.det.boxes import Detections
 from tasks.det.detector import Detector, load_detectors

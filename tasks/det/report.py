@@ -11,6 +11,7 @@ from common.report import (
     Picture,
     Section,
     Table,
+    difference_table,
     line_plot,
     origin_section,
     write_html,
@@ -50,7 +51,7 @@ def size_table(evaluations: Mapping[str, Evaluation]) -> Table:
         f"{ranges[name]} (n = {counts[name]})": [found.scores[f"AP_{name}"] for found in evaluations.values()]
         for name in SIZES
     }
-    return _with_differences("AP by size of the object (percent)", "size", list(evaluations), rows)
+    return difference_table("AP by size of the object (percent)", "size", list(evaluations), rows)
 
 
 def per_class_table(evaluations: Mapping[str, Evaluation]) -> Table:
@@ -59,13 +60,13 @@ def per_class_table(evaluations: Mapping[str, Evaluation]) -> Table:
     classes = next(iter(evaluations.values())).classes
     rows = {label: [float(s["AP_per_class"][index]) for s in scores] for index, label in enumerate(classes)}
     rows["mean"] = [s["AP"] for s in scores]
-    return _with_differences("AP per class (percent)", "class", list(evaluations), rows)
+    return difference_table("AP per class (percent)", "class", list(evaluations), rows)
 
 
 def error_gain_table(evaluations: Mapping[str, Evaluation]) -> Table:
     """What mending each kind of error would add to AP50; less is better."""
     rows = {kind: [found.errors.gains[kind] for found in evaluations.values()] for kind in KINDS}
-    return _with_differences("AP50 that mending each kind of error would add", "kind", list(evaluations), rows)
+    return difference_table("AP50 that mending each kind of error would add", "kind", list(evaluations), rows)
 
 
 def error_count_table(evaluations: Mapping[str, Evaluation]) -> Table:
@@ -85,12 +86,6 @@ def cost_table(evaluations: Mapping[str, Evaluation]) -> Table:
         rows.append([name, found.parameters / 1e6, macs, size, *times, found.images_per_second])
     columns = ["network", "M params", "GMACs", "for an input of", "median ms", "95 % ms", "images/s"]
     return Table("Cost of an image (papers on detectors write GFLOPs for GMACs)", columns, rows)
-
-
-def _with_differences(title: str, first: str, names: list[str], rows: Mapping[str, list[float]]) -> Table:
-    columns = [first, *names, *(f"{name} - {names[0]}" for name in names[1:])]
-    cells = [[label, *values, *(value - values[0] for value in values[1:])] for label, values in rows.items()]
-    return Table(title, columns, cells)
 
 
 def record_of(found: Evaluation) -> dict[str, Any]:

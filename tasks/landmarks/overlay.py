@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from common.landmark_files.scheme import LandmarkScheme
-from common.report import Panel, panel_grid
+from common.panels import Panel, panel_grid
 
 # Okabe and Ito, Color Universal Design, 2008: sky blue and yellow, which differ for everybody, on most skins.
 LINE, POINT, BOX = (86, 180, 233), (240, 228, 66), (255, 255, 255)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from common.panels import Panel, panel_grid
 from common.report import (
     Cell,
-    Panel,
     Picture,
     Section,
     Table,
@@ -17,7 +17,6 @@ from common.report import (
     line_plot,
     mean_and_spread,
     origin_section,
-    panel_grid,
     scatter_plot,
     write_html,
     write_json,

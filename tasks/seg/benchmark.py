@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from mmengine.config import Config
 from mmengine.model import BaseModel
-from mmengine.model.utils import revert_sync_batchnorm
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
@@ -24,8 +23,10 @@ from common.benchmark import (
     Options,
     engine_step,
     loss_alone,
+    placed,
 )
 from common.config import read_config
+from common.cost import count_parameters
 from common.provenance import portable_path
 from common.teacher import FrozenTeacher
 from common.teacher_config import teacher_model_config, without_pretrained
@@ -57,8 +58,8 @@ def segmentation(options: Options, student: str, teacher: str, methods: Sequence
     cfg.model.data_preprocessor.pop("size_divisor", None)
     teacher_cfg = without_pretrained(teacher_model_config("teacher", {"config": teacher}))
     models = {method: _distiller(cfg, teacher, method, options) for method in methods}
-    plain = _placed(MODELS.build(cfg.model), options)
-    frozen = FrozenTeacher(_placed(MODELS.build(teacher_cfg), options))
+    plain = placed(MODELS.build(cfg.model), options)
+    frozen = FrozenTeacher(placed(MODELS.build(teacher_cfg), options))
 
     head = cfg.model.decode_head
     classes = (head[-1] if isinstance(head, (list, tuple)) else head).num_classes
@@ -81,8 +82,8 @@ def segmentation(options: Options, student: str, teacher: str, methods: Sequence
             "student": portable_path(student),
             "teacher": portable_path(teacher),
             "classes": classes,
-            "student_parameters": sum(p.numel() for p in plain.parameters()),
-            "teacher_parameters": sum(p.numel() for p in frozen.model.parameters()),
+            "student_parameters": count_parameters(plain),
+            "teacher_parameters": count_parameters(frozen.model),
         },
     )
 
@@ -94,15 +95,7 @@ def _distiller(cfg: Config, teacher: str, method: str, options: Options) -> Base
     model = MODELS.build(distilled.model)
     if options.compile:
         model.teachers["teacher"].model.backbone.compile()
-    return _placed(model, options)
-
-
-def _placed(model: BaseModel, options: Options) -> BaseModel:
-    # As the engine does in a run of one process. Taps sit in heads, so that a backbone can be compiled alone.
-    model = options.place(revert_sync_batchnorm(model)).train()
-    if options.compile:
-        getattr(model, "student", model).backbone.compile()
-    return model
+    return placed(model, options)
 
 
 def street_batch(options: Options, classes: int) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from common.report import (
     Picture,
     Section,
     Table,
+    difference_table,
     line_plot,
     origin_section,
     track,
@@ -181,7 +182,7 @@ def boundary_table(evaluations: Mapping[str, Evaluation]) -> Table:
     rows |= {
         f"F within {near:g} of diagonal": [s["boundary_F"][near] for s in scores] for near in scores[0]["boundary_F"]
     }
-    return _with_differences("Near class boundaries (percent)", "score", list(evaluations), rows)
+    return difference_table("Near class boundaries (percent)", "score", list(evaluations), rows)
 
 
 def per_class_table(evaluations: Mapping[str, Evaluation]) -> Table:
@@ -190,13 +191,7 @@ def per_class_table(evaluations: Mapping[str, Evaluation]) -> Table:
     classes = next(iter(evaluations.values())).classes
     rows = {label: [float(s["IoU_per_class"][index]) for s in scores] for index, label in enumerate(classes)}
     rows["mean"] = [s["mIoU"] for s in scores]
-    return _with_differences("IoU per class (percent)", "class", list(evaluations), rows)
-
-
-def _with_differences(title: str, first: str, names: list[str], rows: Mapping[str, list[float]]) -> Table:
-    columns = [first, *names, *(f"{name} - {names[0]}" for name in names[1:])]
-    cells = [[label, *values, *(value - values[0] for value in values[1:])] for label, values in rows.items()]
-    return Table(title, columns, cells)
+    return difference_table("IoU per class (percent)", "class", list(evaluations), rows)
 
 
 def write_evaluation(

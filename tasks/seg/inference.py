@@ -17,8 +17,9 @@ from torch import nn
 
 from common.errors import ConfigError, DataError
 from common.image_files import read_image
+from common.panels import Panel, panel_grid
 from common.prediction_pipeline import prediction_pipeline as pipeline_in_memory
-from common.report import Panel, panel_grid, track, write_png
+from common.report import track, write_png
 from tasks.seg.models import load_segmentor
 
 PANEL_WIDTH = 480

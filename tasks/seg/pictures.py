@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 
-from common.report import Panel, legend, panel_grid
+from common.panels import Panel, legend, panel_grid
 from tasks.seg.inference import PANEL_WIDTH, enlarge, overlay
 from tasks.seg.label_scores import class_change_distance
 

@@ -3,6 +3,8 @@
 import functools
 import hashlib
 import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +19,7 @@ from torch import nn
 from torch.utils.data import Dataset
 from toys import set_iteration
 
+import common.cache
 import common.classification.model
 import common.engine
 from common.cache import CachedTeacher, _by_main_process, cached_teacher
@@ -142,6 +145,16 @@ def test_teacher_is_asked_once_for_all_runs_and_not_while_training(make):
     assert Scaled.asked == 72 + 32
 
 
+def test_runs_that_start_together_ask_the_teacher_once(make, monkeypatch):
+    """The second waits for the first, and then asks only what is checked at every start."""
+    Scaled.asked = 0
+    real = common.cache._store_alone
+    monkeypatch.setattr("common.cache._store_alone", lambda *given: (time.sleep(0.3), real(*given)))
+    with ThreadPoolExecutor(2) as runs:
+        list(runs.map(lambda _: make(), range(2)))
+    assert Scaled.asked == 32 + 40 + 32
+
+
 @pytest.mark.parametrize("change", [{"network": {"seed": 1}}, {"data": Noise(seed=1)}, {"network": {"scale": 2.0}}])
 def test_other_weights_data_or_settings_are_noticed(make, change):
     """A scale that is in no weight changes neither checkpoint nor data."""
@@ -154,13 +167,13 @@ def test_other_weights_data_or_settings_are_noticed(make, change):
 def test_other_weights_and_data_have_files_of_their_own(make, tmp_path):
     for change in ({}, {"network": {"seed": 1}}, {"data": Noise(seed=1)}, {"data": Noise(count=39)}):
         make(**change)
-    assert len(list((tmp_path / "cache").iterdir())) == 4
+    assert len(list((tmp_path / "cache").glob("*.h5"))) == 4
 
 
 @pytest.mark.parametrize("damage", [lambda data: data[:500], lambda data: b""])
 def test_damaged_file_is_made_again(make, tmp_path, damage):
     expected = losses_of(make())
-    (file,) = (tmp_path / "cache").iterdir()
+    (file,) = (tmp_path / "cache").glob("*.h5")
     file.write_bytes(damage(file.read_bytes()))
     torch.testing.assert_close(losses_of(make()), expected)
 
@@ -244,12 +257,12 @@ def test_outputs_that_are_not_finite_are_refused_and_not_stored(make, tmp_path, 
     data.images[4] = bad  # not among the 32 of 40 that are looked at first
     with pytest.raises(CheckpointError, match=r"teacher 'teacher': .* at tap path 'network' .* for sample 4 of the"):
         make(data=data)
-    assert not (tmp_path / "cache").exists()
+    assert not list(tmp_path.glob("cache/*.h5"))
 
 
 def test_outputs_beyond_half_precision_are_cut_and_not_refused(make, tmp_path):
     make(network={"scale": 1e9})
-    (file,) = (tmp_path / "cache").iterdir()
+    (file,) = (tmp_path / "cache").glob("*.h5")
     with h5py.File(file) as stored:
         assert abs(stored["outputs"][:]).max() == 65504
 
@@ -257,7 +270,7 @@ def test_outputs_beyond_half_precision_are_cut_and_not_refused(make, tmp_path):
 @pytest.mark.parametrize("count", [33, 39, 41])
 def test_stored_outputs_of_another_number_of_samples_are_refused(make, tmp_path, count):
     make()
-    (file,) = (tmp_path / "cache").iterdir()
+    (file,) = (tmp_path / "cache").glob("*.h5")
     with h5py.File(file, "a") as stored:
         rows = np.resize(stored["outputs"][:], (count, 3))
         del stored["outputs"]
@@ -269,7 +282,7 @@ def test_stored_outputs_of_another_number_of_samples_are_refused(make, tmp_path,
 @pytest.mark.parametrize("change", [lambda rows: np.where(np.arange(40)[:, None] == 4, np.nan, rows), np.ravel])
 def test_stored_outputs_that_make_no_sense_are_made_again(make, tmp_path, change):
     expected = losses_of(make(), chosen=(4, 8))
-    (file,) = (tmp_path / "cache").iterdir()
+    (file,) = (tmp_path / "cache").glob("*.h5")
     with h5py.File(file, "a") as stored:
         rows = change(stored["outputs"][:])
         del stored["outputs"]

@@ -29,7 +29,7 @@ def test_provenance_command_tells_no_folders_of_the_machine(project, tmp_path, m
 def test_provenance_names_versions_hardware_and_date():
     found = provenance()
     assert set(found) == {"commit", "dirty", "versions", "hardware", "command", "date"}
-    assert all(found["versions"][name] for name in ("python", "torch", "mmengine", "mmcv", "mmseg"))
+    assert all(found["versions"][name] for name in ("python", "torch", "mmengine", "mmcv", "mmseg", "mmdet"))
     assert found["hardware"]["cores"] >= 1
     assert found["hardware"]["cpu"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", found["date"])

@@ -10,16 +10,14 @@ from PIL import Image
 from rich.console import Console
 
 from common.report import (
-    Panel,
     Picture,
     Section,
     Table,
+    difference_table,
     gain_cell,
-    legend,
     line_plot,
     mean_and_spread,
     origin_section,
-    panel_grid,
     scatter_plot,
     track,
     verdict,
@@ -165,35 +163,20 @@ def test_mean_stands_with_the_standard_deviation_of_a_sample(values, text):
     assert mean_and_spread(values) == text
 
 
+def test_a_table_of_differences_holds_each_network_against_the_first():
+    found = difference_table("IoU", "class", ["plain", "kd", "cwd"], {"sky": [40.0, 42.5, 39.0]})
+    assert found.columns == ["class", "plain", "kd", "cwd", "kd - plain", "cwd - plain"]
+    assert found.rows == [["sky", 40.0, 42.5, 39.0, 2.5, -1.0]]
+
+
+def test_a_table_of_one_network_has_no_differences():
+    assert difference_table("IoU", "class", ["plain"], {"sky": [40.0]}).rows == [["sky", 40.0]]
+
+
 def test_origin_names_every_nested_value_in_a_row_of_its_own():
     section = origin_section({"commit": None, "versions": {"torch": "2.11"}, "networks": {"kd": {1: {"seed": 0}}}})
     (table,) = section.parts
     assert table.rows == [["commit", "unknown"], ["versions torch", "2.11"], ["networks kd 1 seed", "0"]]
-
-
-def test_panel_grid_keeps_the_pixels_of_each_panel_and_leaves_empty_places_white():
-    red, blue = np.full((20, 30, 3), (255, 0, 0), np.uint8), np.full((20, 30, 3), (0, 0, 255), np.uint8)
-    grid = panel_grid([Panel(red, "a"), None, None, Panel(blue, "b")], columns=2)
-    is_red, is_blue = (grid == (255, 0, 0)).all(axis=2), (grid == (0, 0, 255)).all(axis=2)
-    assert is_red.sum() == is_blue.sum() == 600
-    half_height, half_width = grid.shape[0] // 2, grid.shape[1] // 2
-    assert is_red[:half_height, :half_width].sum() == is_blue[half_height:, half_width:].sum() == 600
-    assert (grid[:half_height, half_width + 5 :] == 255).all()
-
-
-def test_panel_grid_keeps_a_long_caption_above_its_own_panel():
-    panel = np.full((20, 60, 3), 255, np.uint8)
-    grid = panel_grid([Panel(panel, "a caption that is far too wide"), Panel(panel, "")], columns=2)
-    assert (grid[:, : grid.shape[1] // 2] < 128).any()
-    assert (grid[:, grid.shape[1] // 2 + 5 :] == 255).all()
-
-
-@pytest.mark.parametrize("size", [(400, 300), (60, 400)])
-def test_legend_shows_every_colour_at_any_height(size):
-    colours = [(10 * index, 255 - 10 * index, 7) for index in range(11)]
-    picture = legend([f"class {index}" for index in range(11)], colours, size)
-    assert picture.shape == (*size, 3)
-    assert all((picture == colour).all(axis=2).sum() > 20 for colour in colours)
 
 
 def test_page_embeds_its_pictures_and_fetches_nothing(tmp_path, table):

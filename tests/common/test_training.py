@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from conftest import ROOT
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
@@ -13,7 +14,7 @@ from small_runs import distiller, network, run_config, write_camvid
 import common.engine  # noqa: F401
 import tasks.seg  # noqa: F401
 from common.checkpoint import load_strictly, read_checkpoint
-from common.config import prepare_run
+from common.config import prepare_run, read_config
 from common.errors import CheckpointError, ConfigError, DataError
 from common.finite import NonFiniteLossError
 from common.provenance import portable_path
@@ -198,6 +199,48 @@ def test_data_root_is_set_in_nested_datasets():
     cfg = Config({"a": {"dataset": {"datasets": [{"data_root": "x"}, {"data_root": "y"}]}}, "data_root": "z"})
     set_data_root(cfg._cfg_dict, "new")
     assert [d.data_root for d in cfg.a.dataset.datasets] == ["new", "new"]
+
+
+@pytest.fixture
+def with_files():
+    """Loaders with two data folders, and evaluators with the given files."""
+
+    def make(val, test):
+        datasets = [{"data_root": "data/coco/"}, {"data_root": "data/coco/extra"}, {"data_root": ""}]
+        loader = {"dataset": {"type": "ConcatDataset", "datasets": datasets}}
+        return Config({"train_dataloader": loader, "val_evaluator": val, "test_evaluator": test})
+
+    return make
+
+
+@pytest.mark.parametrize("root", ["new", "data/coco/new"])
+def test_files_of_evaluators_follow_the_data(with_files, root):
+    scores = {"type": "CocoMetric", "ann_file": "data/coco/annotations/val.json"}
+    cfg = with_files(scores, [{"type": "IoU"}, {**scores, "ann_file": "data/coco/extra/test.json"}])
+    set_data_root(cfg, root)
+    assert cfg.val_evaluator.ann_file == f"{root}/annotations/val.json"
+    assert cfg.test_evaluator == [{"type": "IoU"}, {**scores, "ann_file": f"{root}/test.json"}]
+
+
+@pytest.mark.parametrize("file", ["elsewhere/val.json", "data/coco2/val.json", "/data/coco/val.json", None])
+def test_files_of_evaluators_that_lie_elsewhere_stay(with_files, file):
+    cfg = with_files({"ann_file": file}, {"ann_file": file})
+    set_data_root(cfg, "new")
+    assert (cfg.val_evaluator.ann_file, cfg.test_evaluator.ann_file) == (file, file)
+
+
+def test_evaluator_of_a_published_row_reads_the_folder_of_its_data():
+    cfg = read_config(ROOT / "configs/det/student_retinanet_r50_coco.py")
+    assert cfg.val_evaluator.ann_file == "data/coco/annotations/instances_val2017.json"
+    set_data_root(cfg, "/mnt/coco")
+    dataset = cfg.val_dataloader.dataset
+    assert cfg.val_evaluator.ann_file == cfg.test_evaluator.ann_file == f"{dataset.data_root}/{dataset.ann_file}"
+    assert dataset.data_root == "/mnt/coco"
+
+
+def test_a_data_folder_for_a_config_without_data_is_refused():
+    with pytest.raises(ConfigError, match="--data-root: expected datasets with a data_root but found none"):
+        set_data_root(Config({"val_evaluator": {"ann_file": "a.json"}}), "new")
 
 
 def test_networks_can_start_without_pretrained_weights():

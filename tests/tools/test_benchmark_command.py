@@ -52,6 +52,17 @@ def test_two_teachers_of_landmarks_are_timed_and_stored(capsys):
     assert " of a plain step (" in shown
 
 
+@pytest.mark.usefixtures("_threads")
+def test_a_form_of_a_method_is_timed_for_a_detector(tmp_path, capsys):
+    file = tmp_path / "figures.json"
+    arguments = ["det", "--methods", "acam_pooled", "--size", "64x96", "--batch", "1", "--rounds", "1"]
+    assert main([*arguments, "--warmup", "0", "--threads", "1", "--json", str(file)]) == 0
+    assert "det, 64x96, batch 1, cpu" in capsys.readouterr().out
+    stored = json.loads(file.read_text())
+    assert stored["steps"] == ["acam_pooled step"]
+    assert stored["facts"]["student"] == "configs/det/student_retinanet_bccd_small.py"
+
+
 def test_a_stream_is_timed_with_the_suites_own_network(tmp_path, capsys):
     file = tmp_path / "figures.json"
     assert main(["stream", "--samples", "1.1e6", "--rounds", "1", "--warmup", "0", "--json", str(file)]) == 0
@@ -69,23 +80,27 @@ def test_a_stream_is_timed_with_the_suites_own_network(tmp_path, capsys):
         (["classifier", "--methods", "cwd"], "expected method kd"),
         (["classifier", "--mini", "--rounds", "0", "--size", "32x32"], "at least 1 round"),
         (["seg", "--student-config", "no/such.py"], "no/such.py"),
-        (["losses", "--mini", "--amp"], "--amp is for amr, classifier, landmarks and seg but found losses"),
-        (["losses", "--mini", "--size", "32x32"], "--size is for amr, classifier, landmarks and seg"),
-        (["losses", "--mini", "--batch", "2"], "--batch is for amr, classifier, landmarks and seg"),
-        (["losses", "--mini", "--compile"], "--compile is for amr, classifier, landmarks and seg"),
-        (["losses", "--mini", "--warmup", "2"], "--warmup is for amr, classifier, landmarks, seg and stream"),
-        (["losses", "--mini", "--paper"], "--paper is for landmarks and seg but"),
-        (["landmarks", "--methods", "kd"], "--methods is for amr, classifier and seg but found landmarks"),
+        (["det", "--teacher-config", "no/such.py"], "no/such.py"),
+        (["det", "--methods", "acm"], "no method 'acm'"),
+        (["det", "--config", "x.py"], "--config is for landmarks but found det"),
+        (["det", "--mini"], "--mini is for classifier and losses but found det"),
+        (["losses", "--mini", "--amp"], "--amp is for amr, classifier, det, landmarks and seg but found losses"),
+        (["losses", "--mini", "--size", "32x32"], "--size is for amr, classifier, det, landmarks and seg"),
+        (["losses", "--mini", "--batch", "2"], "--batch is for amr, classifier, det, landmarks and seg"),
+        (["losses", "--mini", "--compile"], "--compile is for amr, classifier, det, landmarks and seg"),
+        (["losses", "--mini", "--warmup", "2"], "--warmup is for amr, classifier, det, landmarks, seg and stream"),
+        (["losses", "--mini", "--paper"], "--paper is for det, landmarks and seg but"),
+        (["landmarks", "--methods", "kd"], "--methods is for amr, classifier, det and seg but found landmarks"),
         (["seg", "--config", "x.py"], "--config is for landmarks but found seg"),
         (["landmarks", "--config", "x.py"], "x.py"),
-        (["losses", "--mini", "--methods", "kd"], "--methods is for amr, classifier and seg"),
+        (["losses", "--mini", "--methods", "kd"], "--methods is for amr, classifier, det and seg"),
         (
             ["losses", "--mini", "--teacher-dtype", "float16"],
-            "--teacher-dtype is for amr, classifier, landmarks and seg",
+            "--teacher-dtype is for amr, classifier, det, landmarks and seg",
         ),
         (["seg", "--losses", "kd_loss"], "--losses is for losses but found seg"),
         (["seg", "--mini"], "--mini is for classifier and losses but found seg"),
-        (["classifier", "--student-config", "x.py"], "--student-config is for amr and seg but found classifier"),
+        (["classifier", "--student-config", "x.py"], "--student-config is for amr, det and seg but found classifier"),
     ],
 )
 def test_mistakes_are_one_message_and_exit_status_2(arguments, message, capsys):

@@ -46,6 +46,31 @@ def test_annotation_marked_ignore_is_ignored(tmp_path, content):
     assert read(tmp_path, content).images[0].ignored.tolist() == [True, False]
 
 
+def test_areas_are_those_of_the_outlines(tmp_path):
+    first, second, third = read(tmp_path).images
+    assert first.areas.dtype == np.float64
+    assert (first.areas.tolist(), second.areas.tolist(), third.areas) == ([60.5, 300], [900], None)
+    assert read(tmp_path).subset([1]).images[0].areas.tolist() == [900]
+
+
+def test_areas_stay_with_their_boxes_where_others_are_dropped_and_clipped(tmp_path, content):
+    content["annotations"][0]["bbox"] = [4, 5, 0, 8]
+    content["annotations"][1]["bbox"] = [20, 10, 25, 20]
+    (image, *_) = read(tmp_path, content, empty="drop", outside="clip").images
+    assert (image.boxes.tolist(), image.areas.tolist()) == ([[20, 10, 40, 30]], [300])
+    content["annotations"][0]["bbox"] = [4, 5, 10, 8]
+    (image, *_) = read(tmp_path, content, classes=["dog"], unknown="drop", outside="clip").images
+    assert image.areas.tolist() == [300]
+
+
+@pytest.mark.parametrize("area", [0, 0.0, None])
+def test_a_picture_has_no_areas_where_one_of_a_box_is_not_told(tmp_path, content, area):
+    content["annotations"][1]["area"] = area
+    first, second, _ = read(tmp_path, content).images
+    assert first.areas is None
+    assert second.areas.tolist() == [900]
+
+
 def test_size_that_is_not_told_is_that_of_the_upright_picture(tmp_path, content):
     for image in content["images"]:
         del image["width"], image["height"]
@@ -87,6 +112,12 @@ def test_pictures_may_be_in_folders(tmp_path, content):
         ({"bbox": ["3", 5, 4, 6]}, r"four numbers .* of annotation 11"),
         ({"bbox": [3, 5, True, 6]}, r"four numbers .* of annotation 11"),
         ({"bbox": [3, 5, float("nan"), 6]}, r"four numbers .* of annotation 11"),
+        (
+            {"area": -3},
+            r"area in square pixels but found -3 of annotation 11 of .*labels\.json; correct it or leave it",
+        ),
+        ({"area": "9"}, r"area in square pixels but found '9' of annotation 11"),
+        ({"area": float("nan")}, r"area in square pixels but found nan of annotation 11"),
         ({"bbox": None}, r"four numbers .* but found None of annotation 11"),
         (
             {"category_id": 7},
@@ -174,6 +205,15 @@ def test_what_is_written_is_read_as_it_was(tmp_path):
     assert again.image_ids == found.image_ids
     written = json.loads((tmp_path / "again.json").read_text())
     assert [entry["id"] for entry in written["annotations"]] == [1, 2, 3]
+    assert [entry["area"] for entry in written["annotations"]] == [60.5, 300, 900]
+    assert [entry["bbox"] for entry in written["annotations"]] == [[4, 5, 10, 8], [20, 10, 20, 20], [0, 0, 40, 30]]
+
+
+def test_boxes_without_an_outline_are_written_with_their_own_area(tmp_path, content):
+    for annotation in content["annotations"]:
+        del annotation["area"]
+    write_coco(tmp_path / "again.json", read(tmp_path, content), tmp_path)
+    written = json.loads((tmp_path / "again.json").read_text())
     assert [entry["area"] for entry in written["annotations"]] == [80, 400, 1200]
 
 

@@ -8,7 +8,10 @@ from mmengine.registry import DefaultScope
 
 import tasks.det  # noqa: F401
 from common.errors import ConfigError, DataError
+from tasks.det.boxes import Detections
+from tasks.det.coco_scores import coco_scores
 from tasks.det.datasets import CocoBoxes, CSVBoxes, VOCBoxes
+from tasks.det.metrics import objects_of_instances
 
 METAINFO = {"classes": CLASSES}
 PIPELINE = [
@@ -86,6 +89,27 @@ def test_palette_must_have_a_colour_for_each_class(settings):
         DATASETS.build({**settings, "metainfo": {**METAINFO, "palette": [[0, 0, 0]]}})
 
 
+def test_objects_of_a_coco_file_have_the_areas_of_their_outlines(tmp_path):
+    dataset = CocoBoxes(str(write_coco_set(tmp_path)), data_prefix={"img": str(tmp_path)})
+    objects = [objects_of_instances(dataset.get_data_info(index)["instances"]) for index in range(3)]
+    assert [each.areas.tolist() for each in objects] == [[60.5, 300], [900], []]
+
+
+@pytest.mark.parametrize(("outline", "size"), [(32 * 32 - 1, "small"), (32 * 32 + 1, "medium")])
+def test_the_outline_decides_whether_an_object_is_small(tmp_path, outline, size):
+    content = {
+        "images": [{"id": 1, "file_name": "1.png", "width": 90, "height": 90}],
+        "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [0, 0, 80, 80], "area": outline}],
+        "categories": [{"id": 1, "name": "cat"}],
+    }
+    dataset = CocoBoxes(str(write_coco_set(tmp_path, content)), data_prefix={"img": str(tmp_path)})
+    truth = objects_of_instances(dataset.get_data_info(0)["instances"])
+    scores = coco_scores([truth], [Detections([[0, 0, 80, 80]], [0.9], [0])], 1)
+    there = {name for name in ("small", "medium", "large") if not np.isnan(scores[f"AP_{name}"])}
+    assert there == {size}
+    assert scores[f"AP_{size}"] == pytest.approx(100)
+
+
 def test_classes_of_a_coco_file_are_its_own_by_default(tmp_path):
     path = write_coco_set(tmp_path)
     assert CocoBoxes(str(path), data_prefix={"img": str(tmp_path)}).metainfo["classes"] == CLASSES
@@ -133,7 +157,8 @@ def test_labels_agree_with_mmdet_s_own_reader(tmp_path):
     ours, theirs = (kind(**options, metainfo=METAINFO, test_mode=True) for kind in (CocoBoxes, CocoDataset))
     for index in range(3):
         mine, other = ours.get_data_info(index), theirs.get_data_info(index)
-        assert mine["instances"] == other["instances"]
+        bare = [{key: value for key, value in each.items() if key != "area"} for each in mine["instances"]]
+        assert bare == other["instances"]
         assert all(mine[key] == other[key] for key in ("img_path", "img_id", "height", "width"))
 
 
