@@ -23,8 +23,10 @@ SETS = {
     "faces68": ("PTSFaces", "68", 224),
     "faces68_small": ("PTSFaces", "68", 64),
     "synthetic": ("PTSFaces", "68", 64),
+    "own": ("PTSFaces", None, 112),
 }
 ARMS = ("student", "tough", "tolerant", "kd_tough", "kd_tolerant", "kd", "kd_warm", "output_kd")
+OWN_ARMS = ("student", "tough", "tolerant", "kd")
 LARGE_ARMS = (*ARMS, "feature_kd", "heatmap_student", "heatmap_teacher", "mobilefan")
 
 
@@ -34,8 +36,8 @@ def set_of(name):
 
 
 def test_every_arm_has_a_config_for_every_set():
-    wanted = {f"{arm}_{part}" for part, (*_, size) in SETS.items() for arm in (LARGE_ARMS if size == 224 else ARMS)}
-    assert wanted == set(ALL)
+    arms = {224: LARGE_ARMS, 112: OWN_ARMS, 64: ARMS}
+    assert {f"{arm}_{part}" for part, (*_, size) in SETS.items() for arm in arms[size]} == set(ALL)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -45,7 +47,7 @@ def test_data_and_network_are_those_of_the_set(name):
     kind, scheme, size = SETS[set_of(name)]
     model = cfg.model.get("student", cfg.model)
     assert cfg.task == "landmarks"
-    assert model.network.num_points == load_scheme(scheme).num_points
+    assert model.network.num_points == (5 if scheme is None else load_scheme(scheme).num_points)
     for part in ("train", "val", "test"):
         dataset = cfg[f"{part}_dataloader"].dataset
         assert (dataset.type, dataset.part, dataset.size) == (kind, part, size)
