@@ -17,11 +17,13 @@ rows = [
         name="tough teacher",
         config="configs/landmarks/tough_faces68_small.py",
         seeds=[0],
+        note="one seed, which serves every arm.",
     ),
     dict(
         name="tolerant teacher",
         config="configs/landmarks/tolerant_faces68_small.py",
         seeds=[0],
+        note="one seed, which serves every arm.",
     ),
     dict(
         name="student alone",

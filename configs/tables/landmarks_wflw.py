@@ -70,4 +70,15 @@ rows = [
         config="configs/landmarks/mobilefan_wflw.py",
         teachers=dict(teacher="MobileFAN teacher"),
     ),
+    # Peers, with their own crops and detectors.
+    dict(name="PIPNet, ResNet-101", config=None, seeds=[], paper=dict(nme_ocular=4.31), note="its authors; 256 px."),
+    dict(name="HRNetV2-W18", config=None, seeds=[], paper=dict(nme_ocular=4.60), note="its authors; 256 pixels."),
+    dict(
+        name="SLPT, 6 layers",
+        config=None,
+        seeds=[],
+        paper=dict(nme_ocular=4.143, fr10_ocular=2.76),
+        note="its authors.",
+    ),
+    dict(name="STAR", config=None, seeds=[], paper=dict(nme_ocular=4.02, fr10_ocular=2.32), note="its authors."),
 ]
