@@ -83,7 +83,7 @@ class PointRegressor(nn.Module):
 class HeatmapNetwork(nn.Module):
     """A backbone of timm, transposed convolutions and a 1x1 convolution: a heat map for each point.
 
-    After MobileFAN's student and teacher [0]: three transposed convolutions with stride 2 (of 4 x 4; ours), so that images
+    After MobileFAN's student and teacher [0]: three transposed convolutions with stride 2 (4 x 4: ours), so that images
     ``(B, 3, S, S)`` give maps ``(B, n, S/4, S/4)``. Each of ``upsampling`` can be tapped.
 
     Args:
