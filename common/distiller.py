@@ -14,12 +14,14 @@ from torch import Tensor, nn
 
 from common.binding import read_tap_paths, read_term
 from common.cache import cached_teacher, used_paths
+from common.checkpoint import load_strictly
 from common.errors import ConfigError
 from common.finite import check_finite
 from common.ground_truth import ground_truth
 from common.inheritance import read_inheritance
 from common.modes import in_eval_mode
 from common.registry import EXAMPLES
+from common.start import start_from
 from common.taps import Taps
 from common.teacher import EMATeacher
 from common.teacher_config import build_teacher, input_conversion
@@ -62,10 +64,13 @@ class Distiller(BaseModel):
         inherit: paths of modules of the student that start with the weights of the teacher's at the same path, such as
             ``['neck', 'bbox_head']``; of a dict from teacher's name to paths where there are several teachers. They
             must have the same weights in number and shape.
+        start: checkpoint (file or URL) of the student's architecture that it starts with (a warm start), every key of
+            which must fit; what is inherited takes its place. None: its own start.
+        trust_start: see ``trust`` of `common.checkpoint.read_checkpoint`.
 
     Raises:
         ConfigError: for unknown keys, taps or losses, and shapes that do not fit, before training starts.
-        CheckpointError: for a teacher checkpoint that does not cover the teacher.
+        CheckpointError: for a checkpoint that is missing, or does not cover the teacher or student it is for.
     """
 
     def __init__(
@@ -77,10 +82,13 @@ class Distiller(BaseModel):
         example: dict | None = None,
         peers: Mapping[str, Mapping[str, Any]] | None = None,
         inherit: Sequence[str] | Mapping[str, Sequence[str]] = (),
+        start: str | None = None,
+        trust_start: bool = False,
     ):
         student_model = MODELS.build(student)
         super().__init__(data_preprocessor=student_model.data_preprocessor)
         self.student = student_model
+        self._start = None if start is None else start_from(student_model, start, trust_start)
         with torch.random.fork_rng():
             # Losses before teachers: a misspelt key should not wait until a teacher is trained.
             names = list(teachers or {})
@@ -135,8 +143,10 @@ class Distiller(BaseModel):
         self.terms.build(values, models)
 
     def init_weights(self) -> None:
-        """As the engine calls it before training: the student's own, then what it inherits."""
+        """As the engine calls it before training: the student's own, its checkpoint's, then what it inherits."""
         super().init_weights()
+        if self._start is not None:  # again, since hooks and the line above have changed weights
+            load_strictly(self.student, self._start, "start")
         for own, of_teacher in self._inherited:
             own.load_state_dict(of_teacher.state_dict())
 

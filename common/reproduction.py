@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -67,24 +68,36 @@ class Reproduction:
         return self.work_dir / f"{slug(row.name)}_seed{seed}"
 
     def cells(self) -> list[tuple[Row, int]]:
-        """All cells, teachers before the rows that need them."""
-        taught = {name for row in self.table.rows for name in row.teachers.values()}
-        ordered = sorted(self.table.rows, key=lambda row: row.name not in taught)
-        return [(row, seed) for row in ordered for seed in row.seeds]
+        """All cells, those that others are run with (teachers, starts) before these."""
+        return [(row, seed) for row in sorted(self.table.rows, key=self._stage) for seed in row.seeds]
+
+    def _stage(self, row: Row) -> int:
+        """Stages are run one after the other: what needs nothing, what needs that, and so on; last what none needs."""
+        if any(row.name in other.needs for other in self.table.rows):
+            return self._depth(row)
+        return max(map(self._depth, self.table.rows))
+
+    def _depth(self, row: Row) -> int:
+        return max((self._depth(self.table.row(name)) + 1 for name in row.needs), default=0)
+
+    def _sources(self, row: Row, seed: int) -> dict[str, tuple[Row, int]]:
+        """Key of a config -> the cell whose checkpoint it is given: teachers' first seeds, the start's own seed."""
+        teachers = {f"model.teachers.{name}.checkpoint": self.table.row(of) for name, of in row.teachers.items()}
+        sources = {key: (teacher, teacher.seeds[0]) for key, teacher in teachers.items()}
+        return {**sources, "model.start": (self.table.row(row.start), seed)} if row.start else sources
 
     def missing(self) -> list[tuple[Row, int]]:
         """Cells without a result."""
         return [(row, seed) for row, seed in self.cells() if not self.result_path(row, seed).is_file()]
 
     def pending(self) -> list[tuple[Row, int]]:
-        """Cells without a result, and the teachers that they need but whose checkpoint is not here; teachers first."""
-        needed = {name for row, _ in self.missing() for name in row.teachers.values()}
-        return [
-            (row, seed)
-            for row, seed in self.cells()
-            if not self.result_path(row, seed).is_file()
-            or (row.name in needed and seed == row.seeds[0] and not self._is_trained(row, seed))
-        ]
+        """Cells without a result, and before them those that they need but whose checkpoint is not here."""
+        wanted = {(row.name, seed) for row, seed in self.missing()}
+        for row, seed in reversed(self.cells()):
+            if (row.name, seed) in wanted:
+                sources = self._sources(row, seed).values()
+                wanted |= {(source.name, own) for source, own in sources if not self._is_trained(source, own)}
+        return [(row, seed) for row, seed in self.cells() if (row.name, seed) in wanted]
 
     def _is_trained(self, row: Row, seed: int) -> bool:
         """Whether a cell's run ended here, by its scores, which come last, and with today's config."""
@@ -94,8 +107,9 @@ class Reproduction:
 
     def config_hash(self, row: Row) -> str:
         """`common.config_hash.config_hash` of a row as its table runs it."""
-        teachers = [self.config_hash(self.table.row(name)) for _, name in sorted(row.teachers.items())]
-        return config_hash(row.config, self.table.split, self.table.options, teachers)
+        needed = [name for _, name in sorted(row.teachers.items())] + ([row.start] if row.start else [])
+        hashes = [self.config_hash(self.table.row(name)) for name in needed]
+        return config_hash(row.config, self.table.split, self.table.options, hashes)
 
     def _started_with(self, folder: Path) -> str | None:
         """The hash of the config that a run was started with; None where that was not noted."""
@@ -111,7 +125,7 @@ class Reproduction:
         if noted not in (None, today):
             raise RunFailedError(
                 f"row {row.name!r}: the run in {folder} was started with another config than today's {row.config} (or "
-                f"its teacher's); delete {folder} to start anew"
+                f"that of a row it needs); delete {folder} to start anew"
             )
         return noted
 
@@ -124,7 +138,7 @@ class Reproduction:
         """
         folder = self.run_dir(row, seed)
         config = self._start(row, folder)
-        options = [*self.table.options, *self._teacher_options(row)]
+        options = [*self.table.options, *self._source_options(row, seed)]
         command = [str(PROJECT_ROOT / "tools" / "train.py"), row.config, "--seed", str(seed), "--work-dir", str(folder)]
         self._call([*command, "--resume", *self._data(), *self._options(options)], folder / "train.log")
         checkpoint = newest_checkpoint(folder)
@@ -141,13 +155,9 @@ class Reproduction:
         return result
 
     def run_missing(self, jobs: int = 1) -> None:
-        """Run the `pending` cells, teachers first, ``jobs`` at a time, under a progress bar."""
-        taught = {name for row in self.table.rows for name in row.teachers.values()}
-        pending = self.pending()
-        teachers = [cell for cell in pending if cell[0].name in taught]
-        for stage in (teachers, [cell for cell in pending if cell not in teachers]):
-            if not stage:
-                continue
+        """Run the `pending` cells, those that others need first, ``jobs`` at a time, under a progress bar."""
+        for _, cells in groupby(self.pending(), key=lambda cell: self._stage(cell[0])):
+            stage = list(cells)
             label = ", ".join(dict.fromkeys(row.name for row, _ in stage))
             self._threads = max((os.cpu_count() or 1) // max(jobs, 1), 1)
             with RunProgress(label, len(stage)) as progress, ThreadPoolExecutor(max(jobs, 1)) as pool:
@@ -169,17 +179,16 @@ class Reproduction:
     def _options(self, options: Sequence[str]) -> list[str]:
         return ["--cfg-options", *options] if options else []
 
-    def _teacher_options(self, row: Row) -> list[str]:
+    def _source_options(self, row: Row, seed: int) -> list[str]:
         options = []
-        for name, source in row.teachers.items():
-            teacher = self.table.row(source)
-            checkpoint = newest_checkpoint(self.run_dir(teacher, teacher.seeds[0]))
+        for key, (source, own) in self._sources(row, seed).items():
+            checkpoint = newest_checkpoint(self.run_dir(source, own))
             if checkpoint is None:
                 raise RunFailedError(
-                    f"row {row.name!r} needs the checkpoint of row {source!r} in "
-                    f"{self.run_dir(teacher, teacher.seeds[0])}, and there is none; run that first"
+                    f"row {row.name!r} needs the checkpoint of row {source.name!r} in {self.run_dir(source, own)}, and "
+                    f"there is none; run that first"
                 )
-            options.append(f"model.teachers.{name}.checkpoint={checkpoint}")
+            options.append(f"{key}={checkpoint}")
         return options
 
     def _call(self, command: list[str], log: Path) -> None:

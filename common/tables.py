@@ -12,7 +12,7 @@ from common.errors import ConfigError, did_you_mean
 from common.provenance import PROJECT_ROOT
 from common.report import Table, gain_cell, mean_and_spread
 
-ROW_KEYS = ("name", "config", "seeds", "teachers", "paper", "note", "baseline")
+ROW_KEYS = ("name", "config", "seeds", "teachers", "paper", "note", "baseline", "start")
 TABLE_KEYS = (
     "title",
     "protocol",
@@ -40,6 +40,8 @@ class Row:
         paper: metric -> published figure.
         note: shown below the table.
         baseline: name of the row that its gains are measured against, where that is not the table's.
+        start: name of the row whose checkpoint of the same seed its student starts with (``start`` of
+            `common.distiller.Distiller`).
     """
 
     name: str
@@ -49,6 +51,12 @@ class Row:
     paper: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
     baseline: str = ""
+    start: str = ""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Names of the rows whose checkpoints it is run with."""
+        return (*self.teachers.values(), *((self.start,) if self.start else ()))
 
 
 @dataclass(frozen=True)
@@ -128,7 +136,25 @@ def load_table(path: str | Path) -> ComparisonTable:
                 raise ConfigError(
                     f"table {table.key}: row {row.name!r} expects a teacher with a config and seeds but found {name!r}"
                 )
+        if row.start and (lacking := sorted(set(row.seeds) - set(table.row(row.start).seeds))):
+            raise ConfigError(
+                f"table {table.key}: row {row.name!r} expects to start with {row.start!r} of the same seeds but found "
+                f"that row without seed {', '.join(map(str, lacking))}"
+            )
+        _check_order(table, row)
     return table
+
+
+def _check_order(table: ComparisonTable, row: Row) -> None:
+    """See that a row needs no row that needs it."""
+    needed, left = set(), list(row.needs)
+    while left:
+        name = left.pop()
+        if name == row.name:
+            raise ConfigError(f"table {table.key}: expected rows in some order but found {name!r} to need itself")
+        if name not in needed:
+            needed.add(name)
+            left += table.row(name).needs
 
 
 def _known_keys(described: Mapping[str, Any], known: Sequence[str], path: Path) -> None:

@@ -219,7 +219,7 @@ def train(cfg: Config, resume: bool = False, trust: bool = False) -> Runner:
     Args:
         cfg: a config after `common.config.prepare_run`.
         resume: go on from the newest checkpoint in the work folder; starts anew where there is none.
-        trust: unpickle whatever that checkpoint holds.
+        trust: unpickle whatever that checkpoint, and those of teachers and of a warm start hold.
 
     Raises:
         UserError: for anything in config, data or checkpoints that is the user's to mend.
@@ -227,6 +227,8 @@ def train(cfg: Config, resume: bool = False, trust: bool = False) -> Runner:
     remove_unfinished(cfg.work_dir)
     for teacher in cfg.model.get("teachers", {}).values() if trust else ():
         teacher["trust"] = True
+    if trust and cfg.model.get("start"):
+        cfg.model.trust_start = True
     stored = None
     if resume:
         newest = newest_checkpoint(cfg.work_dir)

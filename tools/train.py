@@ -18,7 +18,7 @@ from common.training import forget_pretrained, leave_processes, set_data_root, t
 from tasks import command_of, task_of
 
 # Options for what --teacher puts around the student; all others are for the student's own config.
-DISTILLING = ("model.losses.", "model.taps.", "model.teachers.", "model.student.")
+DISTILLING = ("model.losses.", "model.taps.", "model.teachers.", "model.student.", "model.start")
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:

@@ -70,7 +70,7 @@ def with_images(faces: list[Face], source: str | Path, skip_incomplete: bool) ->
         raise DataError(
             f"expected the image of every face of {source} but {len(missing)} of {len(faces)} have none; the first is "
             f"{missing[0]}; check the folder of the images"
-            + ("" if skip_incomplete else ", or leave such faces out with skip_incomplete")
+            + ("" if skip_incomplete else ", or leave such faces out with skip_incomplete=True")
         )
     print_log(
         f"{source}: left out {len(missing)} of {len(faces)} faces, whose images are missing", "current", logging.WARNING

@@ -202,7 +202,7 @@ def _check_partners(
     if not skip_incomplete:
         raise DataError(
             f"expected a PTS or LJSON file beside each image and an image beside each of them in {folder} but found "
-            f"{' and '.join(alone)}; complete them, or leave them out with skip_incomplete"
+            f"{' and '.join(alone)}; complete them, or leave them out with skip_incomplete=True"
         )
     print_log(f"{folder}: left out {' and '.join(alone)}", "current", logging.WARNING)
 

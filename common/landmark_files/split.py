@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from common.landmark_files.face import Face
 def split_faces(
     faces: Sequence[Face], share: float, seed: int, group: str | Callable[[Face], str] | None = None
 ) -> tuple[list[Face], list[Face]]:
-    """Faces in two parts, drawn by a seed; groups, such as all faces of a person, stay together.
+    """Faces in two parts, drawn by a seed; those of one image, and of a group such as a person, stay together.
 
     The draw depends on the names of the faces, not on their order.
 
@@ -24,23 +25,26 @@ def split_faces(
             closest to it.
         seed: of the draw.
         group: a regular expression whose first group (or whole match) in a face's name tells which belong together,
-            such as ``r'^(.+)_\\d+$'`` for ``Ann_1`` and ``Ann_2``; or a function that tells it; None for every face on
-            its own.
+            such as ``r'^(.+)_\\d+$'`` for ``Ann_1`` and ``Ann_2``; or a function that tells it; None for every image on
+            its own. Groups with faces in one image count as one.
 
     Returns:
         The faces that stay, and those held out, both in their order and neither empty.
 
     Raises:
         ConfigError: if ``share`` is not between 0 and 1, or ``group`` is no regular expression.
-        DataError: if a name does not match, or there are fewer than two groups.
+        DataError: if a name does not match or is there twice, or there are fewer than two groups or images.
     """
     if not 0 < share < 1:
         raise ConfigError(f"expected a share between 0 and 1 but found {share}")
     members: dict[str, list[int]] = {}
-    for index, key in enumerate(_keys(faces, group)):
+    for index, key in enumerate(_joined(faces, _keys(faces, group))):
         members.setdefault(key, []).append(index)
     if len(members) < 2:
-        raise DataError(f"expected at least two faces or groups of faces to split but found {len(members)}")
+        raise DataError(
+            f"expected at least two images, or groups of faces with images of their own, to split but found "
+            f"{len(members)}"
+        )
     # RandomState's stream is frozen for good; a Generator's may change with NumPy's version.
     order = np.random.RandomState(seed).permutation(len(members))
     keys = sorted(members)
@@ -57,6 +61,25 @@ def split_faces(
         [face for index, face in enumerate(faces) if index not in chosen],
         [face for index, face in enumerate(faces) if index in chosen],
     )
+
+
+def _joined(faces: Sequence[Face], keys: Sequence[str]) -> list[str]:
+    """Keys of groups, of which those that share an image have the same: the first by the alphabet."""
+    images: dict[tuple[Path, int | None], set[str]] = {}
+    for face, key in zip(faces, keys, strict=True):
+        images.setdefault((face.image, face.index), set()).add(key)
+    first = {key: key for key in keys}
+
+    def find(key: str) -> str:
+        while first[key] != key:
+            key = first[key]
+        return key
+
+    for shared in images.values():
+        for key in shared:
+            one, other = sorted((find(key), find(min(shared))))
+            first[other] = one
+    return [find(key) for key in keys]
 
 
 def _keys(faces: Sequence[Face], group: str | Callable[[Face], str] | None) -> list[str]:

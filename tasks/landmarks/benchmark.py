@@ -108,7 +108,7 @@ def _teachers(cfg: Config, options: Options) -> Mapping[str, FrozenTeacher]:
 
 def _distiller(cfg: Config, student: Mapping[str, Any], options: Options, faces: Dataset, stored: bool) -> nn.Module:
     settings = cfg.model.copy()
-    settings.student = student
+    settings.update(student=student, start=None)
     with tempfile.TemporaryDirectory() as folder:
         for teacher in settings.teachers.values():
             teacher.update(checkpoint=None, dtype=options.teacher_dtype)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
+from torch import Tensor
 
 
 def box_of(points: np.ndarray) -> np.ndarray:
@@ -122,6 +123,6 @@ def normalised(pixels: np.ndarray, size: int) -> np.ndarray:
     return (pixels + 0.5) / size - 0.5
 
 
-def in_pixels(shares: np.ndarray, size: int) -> np.ndarray:
-    """The inverse of `normalised`."""
+def in_pixels(shares: np.ndarray | Tensor, size: int) -> np.ndarray | Tensor:
+    """The inverse of `normalised`, of arrays or tensors."""
     return (shares + 0.5) * size - 0.5

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from mmengine.config import Config
 from torch.utils.data import DataLoader
@@ -19,7 +17,7 @@ from tasks.landmarks.datasets import FaceDataset, build_dataset
 from tasks.landmarks.export import export
 from tasks.landmarks.methods import METHODS, distilled_config
 from tasks.landmarks.metrics import LandmarkScores
-from tasks.landmarks.model import load_landmark_model
+from tasks.landmarks.model import load_landmark_model, num_points_of
 from tasks.landmarks.predict import predict
 
 __all__ = ["METHODS", "check_data", "distilled_config", "export", "predict", "prepare", "score"]
@@ -53,16 +51,12 @@ def _check_points(cfg: Config, dataset: FaceDataset) -> None:
     for name, teacher in (cfg.model.get("teachers") or {}).items():
         models[f"teacher {name!r}"] = teacher.get("model") or teacher_model_config(name, teacher)
     for name, model in models.items():
-        count = _points_of(model)
+        count = num_points_of(model)
         if count is not None and count != dataset.scheme.num_points:
             raise ConfigError(
                 f"expected {dataset.scheme.num_points} points, as scheme {dataset.scheme.name!r} of the data has, but "
                 f"{name} of {cfg.filename} has {count}; set num_points of its network"
             )
-
-
-def _points_of(model: Mapping[str, Any]) -> int | None:
-    return (model.get("network") or {}).get("num_points")
 
 
 def score(

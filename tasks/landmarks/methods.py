@@ -10,6 +10,7 @@ from mmengine.config import Config, ConfigDict
 
 from common.errors import ConfigError, did_you_mean
 from common.teacher_config import teacher_model_config
+from tasks.landmarks.model import num_points_of
 
 
 class Method(NamedTuple):
@@ -74,9 +75,9 @@ def check_pair(student: ConfigDict, teacher: ConfigDict, teacher_path: str) -> N
     counts, kinds = [], []
     for model in (student, teacher):
         network = model.get("network", {})
-        counts.append(network.get("num_points", 68))
+        counts.append(num_points_of(model))
         kinds.append(network.get("type"))
-    if counts[0] != counts[1]:
+    if None not in counts and counts[0] != counts[1]:
         raise ConfigError(
             f"expected a teacher of {counts[0]} points, as the student has, but {teacher_path} has {counts[1]}"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from common.ground_truth import ground_truth
 from common.registry import LOSSES, make_loss
 from common.teacher_config import without_pretrained
 from common.training import config_errors
+from tasks.landmarks.crop import in_pixels
 from tasks.landmarks.networks import heatmaps
 
 # 0..255 to 0..1 and no more, as the authors of KD-Loss have it.
@@ -84,8 +86,7 @@ class LandmarkModel(BaseModel):
 
     @torch.no_grad()
     def _predict(self, output: Tensor, data_samples: Sequence[BaseDataElement] | None, size: int) -> list:
-        shares = self.network.points(output).float()
-        crop = (shares.view(len(shares), -1, 2) + 0.5) * size - 0.5
+        crop = in_pixels(self.network.points(output).float().view(len(output), -1, 2), size)
         samples = list(data_samples or (BaseDataElement() for _ in range(len(crop))))
         for sample, points in zip(samples, crop, strict=True):
             sample.pred_crop_points = points
@@ -137,6 +138,23 @@ def check_points(output: Tensor, target: Tensor) -> None:
             f"expected {target.shape[1] // 2} points, as the data have, but the network gives {output.shape[1] // 2}; "
             "set num_points of the network to the number of the data's"
         )
+
+
+def num_points_of(model: Mapping[str, Any]) -> int | None:
+    """Number of points that the network of a model's config gives, told or by default; None where none is known.
+
+    Args:
+        model: config of a `LandmarkModel`.
+    """
+    network = model.get("network") or {}
+    if not isinstance(network, Mapping):
+        return getattr(network, "num_points", None)
+    if network.get("num_points") is not None:
+        return network["num_points"]
+    kind = network.get("type")
+    kind = MODELS.get(kind) if isinstance(kind, str) else kind
+    told = inspect.signature(kind).parameters.get("num_points") if kind is not None else None
+    return None if told is None or told.default is told.empty else told.default
 
 
 def _regression_loss(loss: str | dict) -> Any:

@@ -181,3 +181,72 @@ def test_a_failed_run_shows_the_end_of_its_log_and_stores_nothing(table, tmp_pat
     with pytest.raises(RunFailedError, match=r"expected task .* in s\.py"):
         runs.run(table.row("student alone"), 0)
     assert not (tmp_path / "r").exists()
+
+
+STARTING = TABLE.replace(
+    "dict(name='quoted'",
+    "dict(name='warm', config='b.py', teachers=dict(teacher='teacher'), start='student alone'), dict(name='quoted'",
+)
+
+
+@pytest.fixture
+def warm(runs, tmp_path):
+    """The reproduction, with a row that starts from the student's."""
+    path = tmp_path / "warm.py"
+    path.write_text(STARTING)
+    runs.table = load_table(path)
+    return runs
+
+
+def test_a_row_starts_from_the_checkpoint_of_its_own_seed(warm):
+    warm.run(warm.table.row("teacher"), 0)
+    warm.run(warm.table.row("student alone"), 0)
+    warm.run(warm.table.row("student alone"), 1)
+    warm.calls.clear()
+    warm.run(warm.table.row("warm"), 1)
+    training, scoring = warm.calls
+    assert f"model.start={warm.run_dir(warm.table.row('student alone'), 1) / 'iter_5.pth'}" in training
+    assert f"model.teachers.teacher.checkpoint={warm.run_dir(warm.table.row('teacher'), 0) / 'iter_5.pth'}" in training
+    assert not [word for word in scoring if "model." in word]
+
+
+def test_what_a_row_starts_from_runs_before_it(warm):
+    warm.run_missing()
+    trained = [command[1] for command in warm.calls if command[0].endswith("train.py")]
+    assert sorted(trained[:3]) == ["s.py", "s.py", "t.py"]
+    assert trained[3:] == ["b.py"] * 4
+
+
+def test_a_missing_row_has_the_seed_that_it_starts_from_trained_again(warm):
+    stored_elsewhere(warm, *CELLS, ("warm", 0))
+    assert [(row.name, seed) for row, seed in warm.pending()] == [("teacher", 0), ("student alone", 1), ("warm", 1)]
+
+
+def test_what_a_needed_row_needs_is_trained_too(runs, tmp_path):
+    path = tmp_path / "chain.py"
+    path.write_text(STARTING.replace("start='student alone'", "start='BPKD'"))
+    runs.table = load_table(path)
+    stored_elsewhere(runs, *CELLS, ("warm", 0))
+    runs.run_missing()
+    folders = [command[command.index("--work-dir") + 1] for command in runs.calls if "--work-dir" in command]
+    assert [folder.rsplit("/", 1)[1] for folder in folders] == ["teacher_seed0", "bpkd_seed1", "warm_seed1"]
+
+
+def test_a_missing_start_names_the_row_that_trains_it(warm):
+    warm.run(warm.table.row("teacher"), 0)
+    with pytest.raises(RunFailedError, match=r"needs the checkpoint of row 'student alone' in .*student_alone_seed1"):
+        warm.run(warm.table.row("warm"), 1)
+
+
+def test_a_changed_start_marks_the_rows_that_started_from_it(warm, tmp_path):
+    warm.run_missing()
+    (tmp_path / "s.py").write_text("model = dict(type='Toy', width=3)\n")
+    marked = [name for name in names_shown(warm) if "changed" in name]
+    assert marked == ["student alone (config changed since)", "warm (config changed since)"]
+
+
+def test_a_row_that_starts_nowhere_has_the_hash_it_had(warm, table):
+    before = Reproduction(table)
+    for row in table.rows[:3]:
+        assert warm.config_hash(warm.table.row(row.name)) == before.config_hash(row)
+    assert warm.config_hash(warm.table.row("warm")) != warm.config_hash(warm.table.row("BPKD"))

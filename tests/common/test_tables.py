@@ -83,12 +83,27 @@ def test_the_teacher_is_not_compared_with_its_student(table):
         ("config='s.py'", "confg='s.py'", "unknown key 'confg'"),
         ("teacher='teacher'", "teacher='techer'", "no row 'techer'; did you mean 'teacher'"),
         ("teacher='teacher'", "teacher='quoted'", "'BPKD' expects a teacher with a config and seeds .* 'quoted'"),
+        ("paper=dict(mIoU=78.59)", "start='student'", "no row 'student'; did you mean 'student alone'"),
+        ("paper=dict(mIoU=78.59)", "start='teacher'", "'BPKD' expects to start with 'teacher' .* without seed 1"),
+        ("paper=dict(mIoU=78.59)", "start='quoted'", "'BPKD' expects to start with 'quoted' .* without seed 0, 1"),
+        ("paper=dict(mIoU=78.59)", "start='BPKD'", "found 'BPKD' to need itself"),
+        ("config='s.py',", "config='s.py', teachers=dict(a='student alone'),", "found 'student alone' to need itself"),
     ],
 )
 def test_unknown_keys_and_rows_are_errors(tmp_path, old, new, message):
     path = tmp_path / "toys.py"
     path.write_text(TABLE.replace(old, new))
     with pytest.raises(ConfigError, match=message):
+        load_table(path)
+
+
+def test_rows_that_need_each_other_are_errors(tmp_path):
+    path = tmp_path / "toys.py"
+    text = TABLE.replace("paper=dict(mIoU=78.59)", "start='student alone'")
+    path.write_text(text)
+    assert load_table(path).row("BPKD").needs == ("teacher", "student alone")
+    path.write_text(text.replace("config='s.py',", "config='s.py', start='BPKD',"))
+    with pytest.raises(ConfigError, match="expected rows in some order but found"):
         load_table(path)
 
 

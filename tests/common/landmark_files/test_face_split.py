@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -86,8 +87,41 @@ def test_expression_that_is_none_is_refused():
         split_faces(FACES, 0.5, 0, group="(")
 
 
+def in_images(*names):
+    """Faces named after their image: ``a_1`` and ``a_2`` are in a.jpg."""
+    return [dataclasses.replace(face, image=Path(f"{face.name.split('_')[0]}.jpg")) for face in faces_named(*names)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_faces_of_one_image_stay_together_unasked(seed):
+    faces = in_images(*(f"image{image}_{number}" for image in range(6) for number in range(image + 1)))
+    kept, held = split_faces(faces, 0.3, seed)
+    assert held
+    assert not {face.image for face in kept} & {face.image for face in held}
+
+
+def test_an_image_is_known_by_its_place_in_a_file_of_many():
+    faces = [dataclasses.replace(face, image=Path("all.mat"), index=place) for place, face in enumerate(FACES)]
+    assert names(split_faces(faces, 0.3, 0)[1]) == names(split_faces(FACES, 0.3, 0)[1])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_groups_that_meet_in_an_image_count_as_one(seed):
+    """ann and bob are in party.jpg, bob and cid in road.jpg: all three on one side, dan and eve on either."""
+    images = {"ann_1": "party", "bob_1": "party", "bob_2": "road", "cid_1": "road", "dan_1": "sea", "eve_1": "hill"}
+    faces = [dataclasses.replace(face, image=Path(images[face.name])) for face in faces_named(*images)]
+    kept, held = split_faces(faces, 0.5, seed, group="^(...)_")
+    sides = [{face.name[:3] for face in part} & {"ann", "bob", "cid"} for part in (kept, held)]
+    assert sorted(map(len, sides)) == [0, 3]
+
+
+def test_one_image_cannot_be_split():
+    with pytest.raises(DataError, match="at least two images"):
+        split_faces(in_images("a_1", "a_2"), 0.5, 0)
+
+
 def test_one_group_cannot_be_split():
-    with pytest.raises(DataError, match="at least two faces or groups of faces to split but found 1"):
+    with pytest.raises(DataError, match=r"at least two images, or groups of faces .* to split but found 1"):
         split_faces(FACES, 0.5, 0, group="^face")
 
 

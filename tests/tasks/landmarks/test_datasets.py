@@ -1,126 +1,28 @@
-"""Faces as samples."""
-
-import dataclasses
+"""Sets of faces by their files: what they read, and which faces validate."""
 
 import numpy as np
 import pytest
-import torch
+from landmark_sets import (
+    coco,
+    points,
+    wflw_line,
+    write_300w,
+    write_coco,
+    write_cofw,
+    write_image,
+    write_scheme_of_three,
+)
 from mmengine.config import Config
-from small_faces import COLOURS, COUNTS, SCHEME, write_faces
+from scipy.io import savemat
+from small_faces import COUNTS, SCHEME, write_faces
 
 from common.errors import ConfigError, DataError
-from common.landmark_files import read_folder, write_scheme
-from common.sampling import SeededDataset
-from tasks.landmarks.crop import apply, in_pixels, invert
-from tasks.landmarks.datasets import DlibFaces, FaceDataset, PTSFaces, build_dataset
-
-DULL = {"gamma": 0, "noise": 0, "blur": 0, "rectangles": 0}
-
-
-@pytest.fixture(scope="module")
-def faces(tmp_path_factory):
-    return write_faces(tmp_path_factory.mktemp("faces") / "data")
+from common.landmark_files import write_scheme
+from tasks.landmarks.datasets import COFW, W300, WFLW, CocoFaces, DlibFaces, PTSFaces, TableFaces, build_dataset
 
 
 def data(faces, part="train", **settings):
     return PTSFaces(str(faces), part, scheme=None, size=48, **settings)
-
-
-def colours_at(sample, size=48):
-    """The crop's colours at the points."""
-    points = in_pixels(sample["data_samples"].gt_points.view(-1, 2).numpy(), size).round().astype(int)
-    return [tuple(sample["inputs"][:, y, x].tolist()) for x, y in points]
-
-
-def assert_points_on_their_dots(sample):
-    for found, colour in zip(colours_at(sample), COLOURS, strict=True):
-        assert np.abs(np.subtract(found, colour)).max() < 110  # edges of a dot are mixed; other dots differ by 255
-
-
-def test_points_lie_on_what_is_drawn(faces):
-    dataset = data(faces)
-    assert len(dataset) == COUNTS["train"]
-    for index in range(len(dataset)):
-        assert_points_on_their_dots(dataset[index])
-
-
-def test_points_stay_on_what_is_drawn_in_every_view(faces):
-    """A mirrored face shows the dot of point 1 where point 0 is, since points keep their side of the face."""
-    dataset = data(faces, augment={**DULL, "flip": 1.0}, views=3)
-    order = list(SCHEME.flip)
-    for index in range(len(dataset)):
-        found = colours_at(dataset[index])
-        for colour, expected in zip(found, [COLOURS[point] for point in order], strict=True):
-            assert np.abs(np.subtract(colour, expected)).max() < 110
-
-
-def test_the_map_leads_back_to_the_image(faces):
-    sample = data(faces, augment={**DULL}, views=2)[11]["data_samples"]
-    crop = in_pixels(sample.gt_points.view(-1, 2).double().numpy(), 48)
-    back = apply(invert(sample.to_crop.numpy()), crop)
-    assert back == pytest.approx(sample.image_points.numpy(), abs=1e-3)
-
-
-def test_fixed_views_repeat_and_differ(faces):
-    dataset = data(faces, augment={}, views=4)
-    assert dataset.deterministic
-    assert len(dataset) == 4 * COUNTS["train"]
-    again = data(faces, augment={}, views=4)
-    assert torch.equal(dataset[9]["inputs"], again[9]["inputs"])
-    assert not torch.equal(dataset[9]["inputs"], dataset[9 + COUNTS["train"]]["inputs"])
-    assert dataset[9]["data_samples"].gt_index == 9
-
-
-def test_random_views_follow_from_seed_and_position(faces):
-    seeded = SeededDataset(data(faces, augment={}))
-    first = seeded[(2, 7, 100)]
-    assert torch.equal(seeded[(2, 7, 100)]["inputs"], first["inputs"])
-    assert not torch.equal(seeded[(2, 7, 101)]["inputs"], first["inputs"])
-    assert not torch.equal(seeded[(2, 8, 100)]["inputs"], first["inputs"])
-
-
-def test_soft_points_are_the_projection_of_the_points(faces):
-    dataset = data(faces, augment=DULL, views=2, soft={"variance": 0.9})
-    sample = dataset[3]["data_samples"]
-    expected = dataset.shape_model.project(sample.gt_points.double().numpy())
-    assert sample.gt_soft.numpy() == pytest.approx(expected, abs=1e-6)
-    assert not torch.allclose(sample.gt_soft, sample.gt_points, atol=1e-4)
-    assert "gt_soft" not in data(faces)[0]["data_samples"]
-
-
-def test_fingerprint_tells_other_views_from_these(faces):
-    plain = data(faces, augment={}, views=2)
-    assert plain.fingerprint == data(faces, augment={}, views=2).fingerprint
-    others = [data(faces, augment={"flip": 0.1}, views=2), data(faces, augment={}, views=2, view_seed=1), data(faces)]
-    assert len({plain.fingerprint, *(other.fingerprint for other in others)}) == 4
-
-
-def marked(root, **attributes):
-    """Two faces, the second with attributes."""
-    first, second = read_folder(root / "train")[:2]
-    return [first, dataclasses.replace(second, attributes=attributes)]
-
-
-def test_faces_with_attributes_are_drawn_more_often(faces):
-    more = FaceDataset(marked(faces, pose=True, blur=True, dark=False), SCHEME, oversample={"pose": 4, "blur": 0.5})
-    assert more.weights == [1, 5.5]
-    assert data(faces).weights is None
-    views = FaceDataset(marked(faces, pose=True), SCHEME, augment={"flip": 0.5}, views=3, oversample={"pose": 1})
-    assert views.weights == [1, 2] * 3
-    assert SeededDataset(views).weights == views.weights
-
-
-@pytest.mark.parametrize(
-    ("oversample", "told"),
-    [
-        ({"poze": 1}, "oversample: no attribute 'poze'; did you mean 'pose'"),
-        ({"x": 1}, "oversample: no attribute 'x'; there are pose"),
-        ({"pose": -1}, "a number of at least 0 for 'pose' but found -1"),
-    ],
-)
-def test_draws_that_make_no_sense_are_refused(faces, oversample, told):
-    with pytest.raises(ConfigError, match=told):
-        FaceDataset(marked(faces, pose=False), SCHEME, oversample=oversample)
 
 
 def test_faces_of_an_xml_file_are_read(tmp_path):
@@ -148,29 +50,146 @@ def test_a_folder_without_val_gives_a_share_of_train(tmp_path):
     assert not parts["val"] & parts["train"]
 
 
-@pytest.mark.parametrize(
-    ("settings", "told"),
-    [
-        ({"views": 2}, "augment"),
-        ({"views": 0, "augment": {}}, "views"),
-        ({"stretch": 10, "augment": {}}, "stretch"),
-        ({"box": "tight"}, "tight"),
-        ({"part": "all"}, "all"),
-    ],
-)
-def test_settings_that_exclude_each_other_are_refused(faces, settings, told):
-    with pytest.raises(ConfigError, match=told):
-        data(faces, **settings)
+def write_people(root, people=5, frames=2):
+    """A folder without val: frames of people, ``3_1`` for frame 1 of person 3."""
+    write_faces(root, {"train": people * frames})
+    for path in (root / "train").iterdir():
+        person, frame = divmod(int(path.stem), frames)
+        path.rename(path.with_name(f"{person}-{frame}{path.suffix}"))
+    return root
 
 
-def test_faces_of_another_scheme_are_named(faces):
-    with pytest.raises(DataError, match=r"68.*5"):
-        FaceDataset(data(faces).faces, "68")
+def write_crowds(root, images=4, each=3):
+    """A table of several faces in each image, a COCO file and an XML file of the same, and their scheme."""
+    write_scheme_of_three(root / "three.json")
+    table, content, boxes = ["image,x0,y0,x1,y1,x2,y2"], coco(images), []
+    annotations = content["annotations"]
+    for image in range(images):
+        write_image(root / f"{image}.png", seed=image)
+        for number in range(each):
+            place = points(3, image * each + number)
+            table.append(",".join([f"{image}.png", *map(str, place.ravel())]))
+            boxes.append(
+                f"<image file='{image}.png'><box top='0' left='0' width='9' height='9'>"
+                + "".join(f"<part name='{part}' x='{x}' y='{y}'/>" for part, (x, y) in enumerate(place))
+                + "</box></image>"
+            )
+    content["annotations"] = [{**annotations[number % images], "id": number} for number in range(images * each)]
+    write_coco(root, content)
+    (root / "faces.csv").write_text("\n".join(table))
+    grouped = ["".join(boxes[image * each : (image + 1) * each]) for image in range(images)]
+    grouped = [text.replace(f"</image><image file='{image}.png'>", "") for image, text in enumerate(grouped)]
+    (root / "faces.xml").write_text(f"<dataset><images>{''.join(grouped)}</images></dataset>")
+    return root
 
 
-def test_a_set_without_boxes_cannot_be_cropped_by_them(faces):
-    with pytest.raises(DataError, match="box"):
-        data(faces, box="annotated")
+LISTED = [(TableFaces, "faces.csv"), (CocoFaces, "faces.json"), (DlibFaces, "faces.xml")]
+
+
+def write_crowded_wflw(root):
+    """Twelve training faces, three in each image."""
+    lists = root / "WFLW_annotations" / "list_98pt_rect_attr_train_test"
+    lists.mkdir(parents=True)
+    for image in range(4):
+        write_image(root / "WFLW_images" / f"{image}.jpg", seed=image)
+    lines = [wflw_line(points(98, number), image=f"{number % 4}.jpg") for number in range(12)]
+    (lists / "list_98pt_rect_attr_train.txt").write_text("".join(lines))
+    return root
+
+
+def assert_split(build, count):
+    """Train and val have all faces between them, and no image both."""
+    parts = {part: build(part).faces for part in ("train", "val")}
+    names, images = ({part: {getattr(face, of) for face in parts[part]} for part in parts} for of in ("name", "image"))
+    assert len(names["train"] | names["val"]) == len(parts["train"]) + len(parts["val"]) == count
+    assert min(len(faces) for faces in parts.values()) > 0
+    assert not images["train"] & images["val"]
+
+
+@pytest.mark.parametrize(("kind", "file"), LISTED, ids=lambda value: getattr(value, "__name__", None))
+def test_a_file_of_faces_may_be_split_by_images(tmp_path, kind, file):
+    root = write_crowds(tmp_path)
+    settings = {"data_root": str(root), "ann_file": file, "scheme": str(root / "three.json"), "val_share": 0.3}
+    assert_split(lambda part: kind(part=part, **settings), 12)
+    assert len(kind(**settings).faces) == 12
+    held = {tuple(face.name for face in kind(part="val", split_seed=seed, **settings).faces) for seed in range(5)}
+    assert len(held) > 1
+    with pytest.raises(DataError, match="groups of faces"):
+        kind(part="val", group="^()", **settings)  # all in one
+    with pytest.raises(ConfigError, match=r"part 'train' or 'val', or none for all of faces.* but found 'test'"):
+        kind(part="test", **settings)
+
+
+def test_wflw_is_split_by_images(tmp_path):
+    root = write_crowded_wflw(tmp_path)
+    assert_split(lambda part: WFLW(str(root), part, val_share=0.3), 12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_frames_of_a_person_stay_together_where_names_tell_it(tmp_path, seed):
+    root = write_people(tmp_path / "people")
+    parts = [data(root, part, val_share=0.4, split_seed=seed, group=r"^(\d+)-").faces for part in ("train", "val")]
+    people = [{face.name.split("-")[0] for face in part} for part in parts]
+    assert [len(part) for part in parts] == [6, 4]
+    assert not people[0] & people[1]
+
+
+def test_every_set_that_splits_takes_groups(tmp_path):
+    """The names that all match alike are one group, which cannot be split."""
+    w300, cofw, wflw = write_300w(tmp_path / "w"), tmp_path / "c", write_crowded_wflw(tmp_path / "l")
+    write_cofw(cofw, "train")
+    for kind, root in ((W300, w300), (COFW, cofw), (WFLW, wflw)):
+        assert len(kind(str(root), "val", val_share=0.5)) > 0
+        with pytest.raises(DataError, match="groups of faces"):
+            kind(str(root), "val", val_share=0.5, group="^()")
+
+
+def test_incomplete_files_may_be_left_out(tmp_path):
+    root = write_faces(tmp_path / "data")
+    (root / "train" / "0.pts").unlink()
+    with pytest.raises(DataError, match="leave them out with skip_incomplete=True"):
+        data(root)
+    assert len(data(root, skip_incomplete=True)) == COUNTS["train"] - 1
+    w300 = write_300w(tmp_path / "w")
+    (w300 / "ibug" / "image_003_1.pts").unlink()
+    assert len(W300(str(w300), "test", skip_incomplete=True)) == 5
+    wflw = write_crowded_wflw(tmp_path / "l")
+    (wflw / "WFLW_images" / "0.jpg").unlink()
+    assert len(WFLW(str(wflw), val_share=0, skip_incomplete=True)) == 9
+
+
+@pytest.mark.parametrize(("kind", "file"), LISTED, ids=lambda value: getattr(value, "__name__", None))
+def test_listed_faces_without_image_may_be_left_out(tmp_path, kind, file):
+    root = write_crowds(tmp_path)
+    (root / "0.png").unlink()
+    with pytest.raises(DataError, match="leave such faces out with skip_incomplete=True"):
+        kind(str(root), file, str(root / "three.json"))
+    assert len(kind(str(root), file, str(root / "three.json"), skip_incomplete=True)) == 9
+
+
+@pytest.mark.parametrize(("kind", "file"), LISTED, ids=lambda value: getattr(value, "__name__", None))
+def test_files_that_count_pixels_from_1_can_say_so(tmp_path, kind, file):
+    root = write_crowds(tmp_path)
+    first, second = (kind(str(root), file, str(root / "three.json"), first_pixel=at).faces[0].points for at in (0, 1))
+    np.testing.assert_allclose(first - second, 1, atol=1e-5)
+
+
+def test_official_boxes_of_300w_are_read_where_crops_follow_them(tmp_path):
+    root = write_300w(tmp_path)
+    images = {
+        "afw": ("134212_1.jpg", "134212_2.jpg"),
+        "helen_trainset": ("100032540_1.jpg", "10405146_1.jpg"),
+        "lfpw_trainset": ("image_0001.png", "image_0002.png"),
+    }
+    for folder, names in images.items():
+        cells = np.empty((1, 2), object)
+        for place, image in enumerate(names):
+            box = np.array([[1.0, 2.0, 31.0, 22.0]])
+            cells[0, place] = {"imgName": image, "bb_detector": box, "bb_ground_truth": box}
+        savemat(root / f"bounding_boxes_{folder}.mat", {"bounding_boxes": cells})
+    dataset = W300(str(root), val_share=0, box="annotated")
+    assert [face.box.tolist() for face in dataset.faces] == [[0, 1, 30, 21]] * 6  # MATLAB counts from 1
+    assert W300(str(root), val_share=0).faces[0].box is None
 
 
 def test_real_faces_are_read(shared_data):

@@ -31,6 +31,7 @@ model = dict(
     losses=dict(kd=dict(type="KDLandmarkLoss", student="points", tough="tough.points", tolerant="tolerant.points",
                         target="gt_points", preset="code")),
     example=dict(type="FaceExample"),
+    start="student.pth",
 )
 """
 

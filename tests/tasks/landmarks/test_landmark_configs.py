@@ -66,6 +66,14 @@ def test_teachers_are_of_the_same_set_at_their_last_checkpoint(name):
         assert teacher.checkpoint == f"work_dirs/{taught_by}/iter_{last}.pth"
 
 
+@pytest.mark.parametrize("name", [name for name in ALL if name.startswith("kd_warm_")])
+def test_warm_start_is_the_last_checkpoint_of_the_student_alone(name):
+    student = name.replace("kd_warm_", "student_")
+    cfg = read_config(ALL[name])
+    assert cfg.model.start == f"work_dirs/{student}/iter_{read_config(ALL[student]).train_cfg.max_iters}.pth"
+    assert cfg.model.student.network == read_config(ALL[student]).model.network
+
+
 @pytest.mark.parametrize("name", [name for name in ALL if name.startswith("tolerant_")])
 def test_tolerant_teacher_differs_from_the_tough_one_in_its_labels_alone(name):
     tolerant, tough = read_config(ALL[name]), read_config(ALL[name.replace("tolerant_", "tough_")])
@@ -93,7 +101,7 @@ def faces(points, count=4, size=64):
 def test_method_moves_the_student(name):
     cfg = read_config(ALL[name])
     cfg.model.student.network = small(cfg.model.student.network)
-    cfg.model.student.pop("init_cfg", None)
+    cfg.model.pop("start", None)
     for teacher in cfg.model.teachers.values():
         model = read_config(teacher.pop("config")).model
         model.network = small(model.network)
