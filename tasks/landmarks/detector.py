@@ -1,6 +1,7 @@
 """Boxes of faces: OpenCV's cascades, which come with its package, or boxes from a file or a command line.
 
-All boxes that leave here are meant as the tight box of the landmarks, which is what training crops are cut around.
+A detector that searches gives boxes of faces: jaw to brows, the tight box of 68 landmarks; what leads to that of other
+points is in `tasks.landmarks.face_box`. Boxes that somebody gives are the tight box of the network's own points.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from common.errors import DataError
 
 SEARCHED_SIDE = 640
+LEAST_FACE_IN_VIDEO = 0.075  # of a frame's longer side; see `HaarDetector`
 LEAST_PIXELS = 32
 BORDER = 0.15
 
@@ -45,7 +47,8 @@ class FaceDetector(Protocol):
     """Something that gives boxes.
 
     Attributes:
-        searches: whether it looks into the image, so that a face that it does not find may be gone.
+        searches: whether it looks into the image, so that a face that it does not find may be gone; its boxes are then
+            those of faces, else those of the network's points.
     """
 
     searches: bool

@@ -68,7 +68,7 @@ def export(
     """Write a network as a plain checkpoint, and as ONNX if asked for: crops in, points in pixels of the crops out.
 
     Beside NAME.onnx stand NAME.int8.onnx, if asked for, and NAME.json with what is returned. The scheme of the points,
-    the crop's size and its margin are stored in all of them.
+    the crop's size, its margin, and where the points lie in a detector's box of a face are stored in all of them.
 
     Args:
         config: of the network, or of the run that distilled it.
@@ -93,7 +93,7 @@ def export(
     """
     check_export(checkpoint, out, onnx, int8, calibration_frames, part, "face")
     model, cfg = load_landmark_model(config, checkpoint, "cpu", trust=trust)
-    info = landmark_info(cfg, read_checkpoint(checkpoint, trust), model.network.num_points, str(checkpoint))
+    info = landmark_info(cfg, read_checkpoint(checkpoint, trust), model.network.num_points, str(checkpoint), data_root)
     # Built before anything is written, so that missing data is said first.
     data = {name: build_dataset(cfg, name, data_root) for name in ("train", part)} if int8 else {}
     export_student(checkpoint, out, model, {"landmarks": info.as_dict()}, trust)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.logging import print_log
 from numpy.typing import ArrayLike
 
 from common.checkpoint import read_checkpoint
-from common.errors import CheckpointError, ConfigError
+from common.errors import CheckpointError, ConfigError, DataError
 from common.landmark_files.scheme import LandmarkScheme, load_scheme, read_scheme
 from common.onnx_files import open_session
 from tasks.landmarks.crop import apply, box_of, invert, square_crop, stretched_crop, warp
+from tasks.landmarks.datasets import build_dataset
+from tasks.landmarks.face_box import FaceBox
 from tasks.landmarks.model import load_landmark_model
 
 TASK = "landmarks"
@@ -39,6 +43,11 @@ class LandmarkInfo:
             `tasks.landmarks.crop.square_crop`.
         stretch: if crops are stretched instead: pixels of the image around the box; see `stretched_crop` there.
         box: what it was trained on, ``'points'``, the tight box of the points, or ``'annotated'``, that of a detector.
+        face: where the points' box lies in a detector's box of a face; None is what is known of the scheme, or no
+            difference for one's own.
+
+    Raises:
+        ConfigError: if ``face`` is no such.
     """
 
     scheme: LandmarkScheme
@@ -46,6 +55,11 @@ class LandmarkInfo:
     margin: float = 0.25
     stretch: float | None = None
     box: str = "points"
+    face: FaceBox | None = None
+
+    def __post_init__(self) -> None:
+        face = FaceBox.of_scheme(self.scheme) or FaceBox() if self.face is None else FaceBox.of(self.face)
+        object.__setattr__(self, "face", face)
 
     def to_crop(self, box: ArrayLike) -> np.ndarray:
         """The map ``[2, 3]`` from pixels of an image to those of the crop around a box x0, y0, x1, y1."""
@@ -55,7 +69,7 @@ class LandmarkInfo:
 
     def as_dict(self) -> dict[str, Any]:
         """In plain values."""
-        return {**vars(self), "scheme": self.scheme.as_dict()}
+        return {**vars(self), "scheme": self.scheme.as_dict(), "face": list(self.face)}
 
     def as_metadata(self) -> dict[str, str]:
         """As an ONNX file stores it: each value as JSON, and what input and output are."""
@@ -108,7 +122,9 @@ class Landmarker:
     info: LandmarkInfo
     in_crops: Callable[[np.ndarray], np.ndarray]
 
-    def points(self, image: np.ndarray, boxes: Sequence[ArrayLike], refine: int | None = None) -> np.ndarray:
+    def points(
+        self, image: np.ndarray, boxes: Sequence[ArrayLike], refine: int | None = None, of_faces: bool = False
+    ) -> np.ndarray:
         """Where the points of faces are.
 
         A detector's box is not the tight box of the points that crops of the training were cut around, and where a
@@ -119,6 +135,7 @@ class Landmarker:
             boxes: of k faces, x0, y0, x1, y1 in pixels.
             refine: predictions after the first, each from the box of the points before it; None is 1, or 0 for a
                 network that was trained on a detector's own boxes.
+            of_faces: whether the boxes are a detector's of faces, and not those of the points; see `FaceBox`.
 
         Returns:
             float64 ``[k, n, 2]``, x and y in pixels of the image.
@@ -128,6 +145,8 @@ class Landmarker:
         """
         if refine is None:
             refine = 1 if self.info.box == "points" else 0
+        if of_faces and self.info.box == "points":
+            boxes = [self.info.face.to_points(box) for box in boxes]
         points = self._predict(image, boxes)
         for _ in range(refine):
             points = self._predict(image, [box_of(face) for face in points])
@@ -189,14 +208,19 @@ def load_checkpoint(config: str | Path, checkpoint: str | Path, device: str = "c
     return Landmarker(Path(checkpoint).name, info, in_crops)
 
 
-def landmark_info(cfg: Config, checkpoint: Mapping[str, Any], num_points: int, source: str) -> LandmarkInfo:
+def landmark_info(
+    cfg: Config, checkpoint: Mapping[str, Any], num_points: int, source: str, data_root: str | None = None
+) -> LandmarkInfo:
     """What a network knows: from its checkpoint, or else from its config's data.
+
+    Where the points' box lies in a face's is measured on the training faces, unless the checkpoint or the scheme tells.
 
     Args:
         cfg: its config.
         checkpoint: content of its file.
         num_points: that it gives.
         source: the file, for messages.
+        data_root: folder of the training data, in place of the config's.
 
     Raises:
         ConfigError: if the config names no data, and the checkpoint does not tell.
@@ -216,7 +240,26 @@ def landmark_info(cfg: Config, checkpoint: Mapping[str, Any], num_points: int, s
             f"expected a scheme of {num_points} points, as the network gives, but {info.scheme.name!r} has "
             f"{info.scheme.num_points} ({source}); set scheme in the data of {cfg.filename}"
         )
-    return info
+    if "face" in (meta.get("landmarks") or {}) or FaceBox.of_scheme(info.scheme):
+        return info
+    return replace(info, face=_measured(cfg, data_root, source))
+
+
+def _measured(cfg: Config, data_root: str | None, source: str) -> FaceBox | None:
+    """Where own points lie in faces, by the training data; None, and a warning, where that cannot be told."""
+    try:
+        found = FaceBox.measured(build_dataset(cfg, "train", data_root).faces)
+        why = "the detector finds too few of the training faces"
+    except (ConfigError, DataError) as error:
+        found, why = None, f"the training faces cannot be read ({error})"
+    if found is None:
+        print_log(
+            f"{source}: where its points lie in a detector's box of a face is not known, since {why}; they are taken "
+            "to fill it. If faces are missed or lost, export it where the data is, or give boxes (--box, --boxes)",
+            "current",
+            logging.WARNING,
+        )
+    return found
 
 
 def _data_settings(cfg: Config) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Found landmarks in JSON files; those of a video are written as they are found.
+"""Found landmarks in JSON and PTS files; those of a video are written as they are found.
 
 Pixels: (0, 0) is the middle of the first pixel of the upright picture, x goes to the right, y down.
 """
@@ -6,6 +6,8 @@ Pixels: (0, 0) is the middle of the first pixel of the upright picture, x goes t
 from __future__ import annotations
 
 import math
+import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,13 +16,16 @@ from typing import Any
 
 import numpy as np
 
+from common.errors import DataError
 from common.json_lists import JsonList, open_list
+from common.landmark_files.pts import write_pts
 from common.video import Frame
 from tasks.landmarks.crop import box_of
 from tasks.landmarks.tracking import TrackedFace
 
 PIXELS = "(0, 0) is the middle of the first pixel of the upright picture; x to the right, y down"
 DECIMALS = 3
+PTS_NAME = re.compile(r"\d{6,}(_\d+)?\.pts")
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,54 @@ def open_frames(path: Path, head: Callable[[np.ndarray], Mapping[str, Any]], rat
     """
     with open_list(path, "frames") as rows:
         yield FrameList(rows, head, rate)
+
+
+@contextmanager
+def open_pts(folder: Path) -> Iterator[Callable[[Frame, Sequence[TrackedFace]], None]]:
+    """What writes the faces of a video's frames as PTS files, which appear together when the block ends well.
+
+    A frame's first face is ``FRAME.pts``, with six digits or more, others ``FRAME_TRACK.pts``. They stand in a
+    temporary folder until then, and replace all files of such names that are in ``folder``; others stay.
+
+    Args:
+        folder: where they appear; none is made for a video without faces.
+
+    Raises:
+        DataError: if the files cannot be written.
+    """
+    with _told(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent)
+    with temporary as new:
+
+        def write(frame: Frame, faces: Sequence[TrackedFace]) -> None:
+            for face in faces:
+                name = f"{frame.number:06d}{f'_{face.track}' if face.track else ''}.pts"
+                write_pts(Path(new, name), face.points)
+
+        yield write
+        with _told(folder):
+            _replace_pts(folder, Path(new))
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"expected to write PTS files into {folder} but found: {error.strerror or error}") from error
+
+
+def _replace_pts(folder: Path, new: Path) -> None:
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if PTS_NAME.fullmatch(path.name):
+                path.unlink()
+    found = sorted(new.iterdir())
+    if found:
+        folder.mkdir(exist_ok=True)
+    for path in found:
+        path.replace(folder / path.name)
 
 
 def _values(points: np.ndarray, score: float) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from common.landmark_files.pts import write_pts
 from common.report import track, write_png
 from common.video import CAMERA, VIDEO_SUFFIXES, VideoReader, VideoWriter
 from tasks.landmarks.detector import (
+    LEAST_FACE_IN_VIDEO,
     Detections,
     FaceDetector,
     FixedBoxes,
@@ -28,11 +30,10 @@ from tasks.landmarks.detector import (
 )
 from tasks.landmarks.landmarker import Landmarker, load_checkpoint, load_onnx
 from tasks.landmarks.overlay import draw_faces, side_by_side, zoom_of
-from tasks.landmarks.point_files import FoundFace, open_frames, write_image_faces
+from tasks.landmarks.point_files import FoundFace, open_frames, open_pts, write_image_faces
 from tasks.landmarks.tracking import FaceTracker, Smoothing
 
 NAMES_SHOWN = 10  # of images without a face
-LEAST_FACE_IN_VIDEO = 0.075  # of a frame's longer side; see `HaarDetector`
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,8 @@ def predict(
         whole: images are crops of faces already.
         refine: predictions of a face after the first, each cropped by the points of the one before; by default 1.
         faces: most of them in an image.
-        pts: write ``OUT/landmarks/NAME.pts`` too (``NAME_2.pts`` for a second face; ``NAME/FRAME.pts`` for a video).
+        pts: write ``OUT/landmarks/NAME.pts`` too (``NAME_2.pts`` for a second face; ``NAME/FRAME.pts`` for a video, in
+            place of those of an older one).
         frames: most of them of a video.
         detect_every: frames of a video from one look for faces to the next, while one is followed.
         no_smoothing: leave the points of videos as they are.
@@ -245,10 +247,13 @@ def predict_images(
         except DataError as error:
             result.skipped.append(str(error))
             continue
-        found = settings.detector(path).detect(image)
+        detector = settings.detector(path)
+        found = detector.detect(image)
         boxes = found.boxes[: settings.faces]
         before = time.perf_counter()
-        points = {each: network.points(image, boxes, settings.refine) for each, network in networks.items()}
+        points = {
+            each: network.points(image, boxes, settings.refine, detector.searches) for each, network in networks.items()
+        }
         result.network_seconds += time.perf_counter() - before
         result.images += 1
         result.faces += len(boxes)
@@ -320,6 +325,7 @@ def predict_video(
         VideoReader(source) as reader,
         VideoWriter(out / "overlay" / f"{name}.mp4", reader.rate) as video,
         open_frames(target, partial(_head, source, network=network), reader.rate) as listing,
+        open_pts(target.with_suffix("")) if settings.pts else nullcontext() as points_files,
     ):
         try:
             for frame in reader if reader.live else track(reader, f"predicting {name}", "frames"):
@@ -327,9 +333,8 @@ def predict_video(
                 points = {each: [face.points for face in found] for each, found in faces.items()}
                 video.write(_overlay(frame.image, networks, points), frame.seconds if reader.live else None)
                 listing.add(frame, faces[last])
-                for face in faces[last] if settings.pts else ():
-                    folder = target.with_suffix("")
-                    write_pts(folder / f"{frame.number:06d}{f'_{face.track}' if face.track else ''}.pts", face.points)
+                if points_files is not None:
+                    points_files(frame, faces[last])
                 frames, with_faces = frames + 1, with_faces + bool(faces[last])
                 if frames == settings.frames:
                     break

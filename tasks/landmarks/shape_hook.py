@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
+from common.report import write_png
 from tasks.landmarks.shape_pictures import draw_modes
 
 FILE, PICTURE = "shape_model.npz", "shape_model.png"
@@ -28,5 +28,5 @@ class ShapeModelHook(Hook):
             return
         folder = Path(runner.work_dir)
         model.save(folder / FILE)
-        cv2.imwrite(str(folder / PICTURE), cv2.cvtColor(draw_modes(model, dataset.scheme), cv2.COLOR_RGB2BGR))
+        write_png(folder / PICTURE, draw_modes(model, dataset.scheme))
         runner.logger.info(f"shape model of {len(model.eigenvalues)} modes: {folder / FILE}")

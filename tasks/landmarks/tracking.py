@@ -174,7 +174,7 @@ class FaceTracker:
         found = self.detector.detect(image, frame, profile=False)
         free = list(range(len(found.boxes)))
         for track in self._followed:
-            own = box_of(track.points)
+            own = self._detectors_box(track.points)
             best = max(free, key=lambda place: overlap(found.boxes[place], own), default=None)
             if best is not None and overlap(found.boxes[best], own) > SAME_FACE:
                 free.remove(best)
@@ -188,19 +188,25 @@ class FaceTracker:
         self._start(image, [found.boxes[place] for place in free[:room]], found.scores[free[:room]])
 
     def _start(self, image: np.ndarray, boxes: Sequence[np.ndarray], scores: np.ndarray) -> None:
-        for points, score in zip(self.landmarker.points(image, boxes, self.refine), scores, strict=True):
+        found = self.landmarker.points(image, boxes, self.refine, self.detector.searches)
+        for points, score in zip(found, scores, strict=True):
             own = box_of(points)
             if any(overlap(own, box_of(other.points)) > 0.5 for other in self._followed):
                 continue  # two boxes of one face
-            if self.detector.searches and not self._is_there(image, own):
+            if self.detector.searches and not self._is_there(image, self._detectors_box(points)):
                 continue  # what is no face seldom looks like one at another scale too
             track = _Track(self.tracks, float(score), self.smoothing)
             track.start(points, image)
             self.tracks += 1
             self._followed.append(track)
 
+    def _detectors_box(self, points: np.ndarray) -> np.ndarray:
+        """What the detector would call the box of a face with these points."""
+        own = box_of(points)
+        return self.landmarker.info.face.to_face(own) if self.detector.searches else own
+
     def _is_there(self, image: np.ndarray, box: np.ndarray) -> bool:
-        """Whether the detector sees a face, turned ones too, around a box."""
+        """Whether the detector sees a face, turned ones too, around a face's box."""
         middle, reach = (box[:2] + box[2:]) / 2, _side(box)
         x0, y0 = np.maximum(middle - reach, 0).astype(int)
         x1, y1 = np.maximum(middle + reach, 0).astype(int) + 1

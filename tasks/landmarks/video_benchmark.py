@@ -16,13 +16,16 @@ from common.report import Table
 from common.sources import evenly_spread
 from data_prep.landmarks.synthetic import SCHEME, draw_sample
 from tasks.landmarks.crop import apply, box_of
-from tasks.landmarks.detector import Detections, FixedBoxes, HaarDetector
+from tasks.landmarks.detector import LEAST_FACE_IN_VIDEO, Detections, FaceDetector, FixedBoxes, HaarDetector
+from tasks.landmarks.face_box import FaceBox
 from tasks.landmarks.landmarker import Landmarker, load_onnx
+from tasks.landmarks.smoothing import jitter
 from tasks.landmarks.tracking import FaceTracker, Smoothing
 
 RATE, SECONDS = 30, 4.0  # frames a second, and length of a clip
 REST = 0.4  # share of a clip in which the face rests
-WIDTH, HEIGHT, FACE = 320, 240, 0.45  # of the frames in pixels, and of the face as a share of their height
+SEARCH_EVERY = 10  # frames, as predict does
+WIDTH, HEIGHT, FACE = 640, 480, 0.45  # of the frames in pixels, and of the face as a share of their height
 NOISE = 4.0  # standard deviation of the sensor's noise, of 255
 
 
@@ -40,16 +43,17 @@ class Clip(NamedTuple):
     rests: np.ndarray
 
 
-def moving_face(image: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> Clip:
+def moving_face(image: np.ndarray, points: np.ndarray, rng: np.random.Generator, face: FaceBox | None = None) -> Clip:
     """A clip of a picture that rests at first, and then swings, turns and grows, under a sensor's noise.
 
     Args:
         image: RGB uint8 ``[H, W, 3]``, a face and what is around it.
         points: float ``[n, 2]`` in its pixels.
         rng: draws the noise and the directions.
+        face: where the points' box lies in the face's; None where they are the same.
     """
-    low, high = points.min(axis=0), points.max(axis=0)
-    scale, middle = FACE * HEIGHT / float((high - low).max()), (low + high) / 2
+    box = (face or FaceBox()).to_face(box_of(points))
+    scale, middle = FACE * HEIGHT / float((box[2:] - box[:2]).max()), (box[:2] + box[2:]) / 2
     count = round(RATE * SECONDS)
     phases = np.maximum(np.arange(count) / RATE - REST * SECONDS, 0.0)  # seconds since it moves
     signs = rng.choice([-1.0, 1.0], 4)
@@ -59,28 +63,13 @@ def moving_face(image: np.ndarray, points: np.ndarray, rng: np.random.Generator)
         size = scale * (1 + 0.15 * signs[0] * np.sin(2 * np.pi * 0.3 * phase))
         matrix = cv2.getRotationMatrix2D(tuple(map(float, middle)), 10.0 * signs[1] * swing, size)
         matrix[:, 2] += np.array([WIDTH, HEIGHT]) / 2 - middle
-        matrix[:, 2] += np.array([60.0 * signs[2] * swing, 15.0 * signs[3] * np.sin(2 * np.pi * phase)])
+        aside, down = 0.19 * signs[2] * swing, 0.06 * signs[3] * np.sin(2 * np.pi * phase)
+        matrix[:, 2] += np.array([WIDTH * aside, HEIGHT * down])
         frame = cv2.warpAffine(image, matrix, (WIDTH, HEIGHT), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         noisy = frame + rng.normal(0, NOISE, frame.shape)
         frames.append(np.clip(noisy, 0, 255).astype(np.uint8))
         places.append(apply(matrix, points.astype(np.float64)))
     return Clip(np.stack(frames), np.stack(places), phases <= 0)
-
-
-def steadiness(raw: np.ndarray, truth: np.ndarray, unit: np.ndarray) -> tuple[float, float]:
-    """Mean error and jitter of points in a clip, in percent of a distance.
-
-    Jitter is the root mean square of how much a point's error changes from one frame to the next: 0 for points that
-    are wrong in the same way all the time.
-
-    Args:
-        raw: predicted points ``[T, n, 2]``.
-        truth: of the same shape.
-        unit: distance in each frame, ``[T]``.
-    """
-    errors = (raw - truth) / unit[:, None, None]
-    change = np.diff(errors, axis=0)
-    return 100 * float(np.linalg.norm(errors, axis=2).mean()), 100 * float(np.sqrt(np.square(change).sum(2).mean()))
 
 
 def video(
@@ -104,9 +93,12 @@ def video(
         progress: goes through the clips, and may show a bar.
 
     Returns:
-        ``clips``, ``frames``, ``threads``, ``clock``, ``rounds``, and by network: ``raw`` and ``smoothed``, each with
-        ``nme`` and ``jitter`` (see `steadiness`; all frames, and ``jitter_at_rest``), and frames a second, with
-        quartiles, ``followed`` (network and tracking) and ``searched`` (a detector looks at every tenth frame too).
+        ``clips``, ``frames``, ``size``, ``threads``, ``clock``, ``rounds``, and by network: ``raw`` and ``smoothed``,
+        each with ``nme``, ``jitter`` and ``jitter_at_rest`` in percent of the scheme's ocular distance (see
+        `tasks.landmarks.smoothing.jitter`); ``lost``, how often the face was lost in all clips, and found again at its
+        place; and frames a second, with quartiles, ``followed`` (network and tracking) and ``searched`` (every tenth
+        frame is searched too, as `tasks.landmarks.predict` does). Reading, decoding and drawing are not timed. A face
+        that is lost is found again in the same frame here too, so that losses cost time.
 
     Raises:
         ConfigError: if there is nothing to follow or time, or a network's scheme has no points to measure by.
@@ -119,23 +111,23 @@ def video(
     schemes = {network.info.scheme.name: network.info.scheme for network in opened.values()}
     if len(schemes) > 1:
         raise ConfigError(f"expected networks of one scheme of points but found {', '.join(schemes)}")
-    (scheme,) = schemes.values()
+    (scheme,), face = schemes.values(), next(iter(opened.values())).info.face
     chosen = list(_faces(faces, scheme, clips))
     found: dict[str, dict[str, list]] = {name: {"raw": [], "smoothed": []} for name in opened}
+    lost = dict.fromkeys(opened, 0)
     speeds: dict[str, dict[str, list[float]]] = {name: {"followed": [], "searched": []} for name in opened}
     for number in progress(range(len(chosen))):
-        clip = moving_face(*chosen[number], np.random.default_rng(number))
+        clip = moving_face(*chosen[number], np.random.default_rng(number), face)
         unit = scheme.distance(clip.points)
         for name, network in opened.items():
-            raw, smoothed = _followed(network, clip)
+            raw, smoothed, losses = _followed(network, clip)
+            lost[name] += losses
             for kind, points in (("raw", raw), ("smoothed", smoothed)):
-                nme, jitter = steadiness(points, clip.points, unit)
-                rest = steadiness(points[clip.rests], clip.points[clip.rests], unit[clip.rests])[1]
-                found[name][kind].append((nme, jitter, rest))
+                found[name][kind].append(_errors(points, clip, unit))
         for _ in range(rounds if number == 0 else 0):
             for name, network in opened.items():
-                speeds[name]["followed"].append(_speed(network, clip, _first_box(clip), clock))
-                speeds[name]["searched"].append(_speed(network, clip, HaarDetector(), clock))
+                for kind, (detector, every) in _detectors(clip).items():
+                    speeds[name][kind].append(_speed(network, clip, detector, every, clock))
     return {
         "clips": len(chosen),
         "frames": round(RATE * SECONDS),
@@ -146,6 +138,7 @@ def video(
         "networks": {
             name: {
                 **{kind: _mean(each) for kind, each in found[name].items()},
+                "lost": lost[name],
                 **{kind: Spread.of(each)._asdict() for kind, each in speeds[name].items()},
             }
             for name in opened
@@ -160,12 +153,14 @@ def video_table(result: dict) -> Table:
         for kind in ("raw", "smoothed"):
             scores = (f"{each[kind][key]:.2f}" for key in ("nme", "jitter", "jitter_at_rest"))
             speed = (f"{each[phase]['median']:.0f}" for phase in ("followed", "searched"))
-            rows.append([name, kind, *scores, *speed])
+            rows.append([name, kind, *scores, each["lost"], *speed])
     title = (
-        f"{result['clips']} clips of {result['frames']} frames, percent of the distance of the eyes; frames a second: "
+        f"{result['clips']} clips of {result['frames']} frames of {'x'.join(map(str, result['size']))}, percent of the "
+        "distance of the eyes; frames a second of network and tracking, with detector also of a search of every "
+        f"{SEARCH_EVERY}th frame, without reading, decoding and drawing: "
         f"onnxruntime with {result['threads']} threads, {result['clock']} time"
     )
-    return Table(title, ["network", "points", "NME", "jitter", "at rest", "frames/s", "with detector"], rows)
+    return Table(title, ["network", "points", "NME", "jitter", "at rest", "lost", "frames/s", "with detector"], rows)
 
 
 def _faces(folder: str | None, scheme: LandmarkScheme, count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -186,22 +181,56 @@ def _faces(folder: str | None, scheme: LandmarkScheme, count: int) -> Iterator[t
         yield sample.image, sample.points
 
 
-def _first_box(clip: Clip) -> FixedBoxes:
-    return FixedBoxes({0: Detections.of([box_of(clip.points[0])], [np.nan])})
+class _SearchedFrames:
+    """Searches frames as predict does in videos, and then tells where the face is whatever it found.
+
+    So the time is that of the search, and does not depend on whether a generated face passes for one.
+    """
+
+    searches = False
+
+    def __init__(self, places: FixedBoxes):
+        self._places, self._searching = places, HaarDetector(LEAST_FACE_IN_VIDEO)
+
+    def detect(self, image: np.ndarray, frame: int = 0, profile: bool = True) -> Detections:
+        """The known place in a frame, after the search."""
+        self._searching.detect(image, frame, profile)
+        return self._places.detect(image, frame, profile)
 
 
-def _followed(network: Landmarker, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
-    """Points of each frame as the network gives them, and smoothed; a face that is lost is found again at its place."""
-    detector = FixedBoxes(
-        {frame: Detections.of([box_of(points)], [np.nan]) for frame, points in enumerate(clip.points)}
-    )
-    tracker = FaceTracker(network, detector, detect_every=len(clip.frames), most=1, smoothing=Smoothing())
+def _places(clip: Clip) -> FixedBoxes:
+    return FixedBoxes({frame: Detections.of([box_of(points)], [np.nan]) for frame, points in enumerate(clip.points)})
+
+
+def _detectors(clip: Clip) -> dict[str, tuple[FaceDetector, int]]:
+    """What is timed: detectors, and frames from one search to the next."""
+    places = _places(clip)
+    return {"followed": (places, len(clip.frames)), "searched": (_SearchedFrames(places), SEARCH_EVERY)}
+
+
+def _tracker(network: Landmarker, detector: FaceDetector, every: int) -> FaceTracker:
+    return FaceTracker(network, detector, detect_every=every, most=1, smoothing=Smoothing())
+
+
+def _followed(network: Landmarker, clip: Clip) -> tuple[np.ndarray, np.ndarray, int]:
+    """Points of each frame as the network gives them, and smoothed, and how often the face was lost.
+
+    A face that is lost is found again at its place.
+    """
+    tracker = _tracker(network, _places(clip), len(clip.frames))
     faces = [tracker.step(image, frame, frame / RATE)[0] for frame, image in enumerate(clip.frames)]
-    return np.stack([face.raw for face in faces]), np.stack([face.points for face in faces])
+    return np.stack([face.raw for face in faces]), np.stack([face.points for face in faces]), tracker.tracks - 1
 
 
-def _speed(network: Landmarker, clip: Clip, detector: FixedBoxes | HaarDetector, clock: str) -> float:
-    tracker = FaceTracker(network, detector, most=1, smoothing=Smoothing())
+def _errors(points: np.ndarray, clip: Clip, unit: np.ndarray) -> tuple[float, ...]:
+    """Mean error, jitter and jitter at rest, in percent of a distance that is told for each frame, ``[T]``."""
+    found, truth = (100 * each / unit[:, None, None] for each in (points, clip.points))
+    nme = float(np.linalg.norm(found - truth, axis=2).mean())
+    return nme, jitter(found, truth), jitter(found[clip.rests], truth[clip.rests])
+
+
+def _speed(network: Landmarker, clip: Clip, detector: FaceDetector, every: int, clock: str) -> float:
+    tracker = _tracker(network, detector, every)
     now = CLOCKS[clock]
     start = now()
     for frame, image in enumerate(clip.frames):
@@ -209,5 +238,5 @@ def _speed(network: Landmarker, clip: Clip, detector: FixedBoxes | HaarDetector,
     return len(clip.frames) / (now() - start)
 
 
-def _mean(each: Sequence[tuple[float, float, float]]) -> dict[str, float]:
+def _mean(each: Sequence[tuple[float, ...]]) -> dict[str, float]:
     return dict(zip(("nme", "jitter", "jitter_at_rest"), np.mean(each, axis=0).tolist(), strict=True))

@@ -9,7 +9,18 @@ import onnxruntime
 import pytest
 import torch
 from conftest import ROOT
-from painted_faces import CONFIG, DISTILLED, PLAIN, SIZE, ColourCentroids, SmallRegressor, face_points, paint
+from painted_faces import (
+    CONFIG,
+    DISTILLED,
+    FACE,
+    PLAIN,
+    SIZE,
+    ColourCentroids,
+    FaceColourDetector,
+    SmallRegressor,
+    face_points,
+    paint,
+)
 from square_faces import SCHEME
 from torch import nn
 
@@ -18,8 +29,10 @@ from common.export import export_onnx
 from common.landmark_files import write_pts, write_scheme
 from common.onnx_files import read_metadata
 from common.report import write_png
+from tasks.landmarks import face_box, landmarker
 from tasks.landmarks.datasets import PTSFaces
 from tasks.landmarks.export import LandmarkExport, compare, export
+from tasks.landmarks.face_box import FaceBox
 from tasks.landmarks.landmarker import INPUT, LandmarkInfo, load_checkpoint, load_onnx
 from tasks.landmarks.model import HeatmapModel, LandmarkModel
 from tasks.landmarks.networks import HeatmapNetwork
@@ -247,6 +260,34 @@ def test_metadata_that_do_not_fit_the_network_are_refused(exported, tmp_path):
     onnx.save(other, tmp_path / "other.onnx")
     with pytest.raises(CheckpointError, match=r"as its metadata say, but found \[\[3, 64, 64\], \[5, 2\]\]"):
         load_onnx(tmp_path / "other.onnx")
+
+
+@pytest.fixture
+def finds_faces(monkeypatch):
+    """The detector that places are measured by finds painted faces, of which three are enough."""
+    monkeypatch.setattr(face_box, "HaarDetector", FaceColourDetector)
+    monkeypatch.setattr(face_box, "LEAST_FOUND", 3)
+
+
+def test_files_tell_where_own_points_lie_in_faces_by_the_training_data(trained, tmp_path, finds_faces):
+    report = export(trained / "net.py", trained / "net.pth", tmp_path / "net.pth", tmp_path / "net.onnx")
+    info = load_onnx(tmp_path / "net.onnx").info
+    np.testing.assert_allclose(info.face, FACE, atol=0.03)
+    assert report["landmarks"]["face"] == list(info.face)
+    assert LandmarkInfo.of_dict(torch.load(tmp_path / "net.pth")["meta"]["landmarks"], "net.pth") == info
+
+
+def test_a_checkpoint_of_a_training_is_measured_when_it_is_loaded(trained, finds_faces):
+    np.testing.assert_allclose(load_checkpoint(trained / "net.py", trained / "net.pth").info.face, FACE, atol=0.03)
+
+
+def test_where_nothing_tells_the_place_it_is_said(trained, monkeypatch):
+    """The real detector does not take discs for faces."""
+    said = []
+    monkeypatch.setattr(landmarker, "print_log", lambda text, *_: said.append(text))
+    assert load_checkpoint(trained / "net.py", trained / "net.pth").info.face == FaceBox()
+    assert "net.pth: where its points lie" in said[0]
+    assert "the detector finds too few of the training faces" in said[0]
 
 
 def test_stretched_crops_are_kept(tmp_path):

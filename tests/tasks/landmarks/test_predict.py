@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 import torch
 from conftest import ROOT
-from painted_faces import CONFIG, PLAIN, SIZE, ColourCentroids, ColourDetector, face_points, landmarker, paint
+from painted_faces import (
+    CONFIG,
+    FACE,
+    PLAIN,
+    SIZE,
+    ColourCentroids,
+    ColourDetector,
+    FaceColourDetector,
+    face_points,
+    landmarker,
+    paint,
+)
 from PIL import Image
 from square_faces import SCHEME
 
@@ -21,7 +32,7 @@ from common.video import VideoReader, VideoWriter
 from tasks.landmarks import predict as module
 from tasks.landmarks.export import export
 from tasks.landmarks.model import LandmarkModel
-from tasks.landmarks.predict import predict, predict_video
+from tasks.landmarks.predict import predict, predict_images, predict_video
 
 main = runpy.run_path(str(ROOT / "tools" / "predict.py"))["main"]
 POINTS = face_points((90, 60), 40)
@@ -272,6 +283,32 @@ def test_a_camera_is_listened_to_until_it_is_interrupted(network, tmp_path, monk
     assert sorted(path.name for path in (tmp_path / "out").rglob("*.*")) == ["camera0.json", "camera0.mp4"]
     with VideoReader(tmp_path / "out" / "overlay" / "camera0.mp4") as reader:
         assert len(list(reader)) == 5  # 0 to 0.4 seconds at 10 frames a second
+
+
+def test_detected_faces_are_cut_around_the_networks_own_points(photo, tmp_path):
+    """Once, without a second prediction that would mend it."""
+    network, crops = landmarker(face=FACE), []
+    network.in_crops, see = lambda each: crops.append(each) or see(each), network.in_crops
+    settings = module.Settings(lambda source: FaceColourDetector(), refine=0)
+    predict_images({"network": network}, [(photo, module.Path("photo"))], tmp_path, settings, module.Result())
+    network.points(paint([POINTS]), [[70, 40, 110, 80]], 0)
+    assert np.abs(crops[0].astype(int) - crops[1]).mean() < 5
+    assert np.abs(crops[0].astype(int) - 128).mean() > 10  # of grey without a face
+
+
+def test_an_interrupted_video_leaves_the_older_ones_points(tmp_path, monkeypatch):
+    folder = tmp_path / "landmarks" / "clip"
+    folder.mkdir(parents=True)
+    (folder / "000001.pts").write_text("older")
+    monkeypatch.setattr(module, "VideoReader", Camera)
+    monkeypatch.setattr(Camera, "live", False)
+    monkeypatch.setattr(Camera, "__len__", lambda camera: 3, raising=False)
+    settings = module.Settings(lambda source: ColourDetector(), pts=True)
+    with pytest.raises(KeyboardInterrupt):
+        predict_video({"network": landmarker()}, "clip.mp4", tmp_path, module.Path("clip"), settings)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [folder / "000001.pts"]
+    assert (folder / "000001.pts").read_text() == "older"
+    assert list(folder.parent.iterdir()) == [folder]
 
 
 def test_an_interrupted_file_leaves_nothing_behind(tmp_path, monkeypatch):

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from painted_faces import ColourDetector, face_points, landmarker, paint
+from painted_faces import FACE, ColourDetector, FaceColourDetector, face_points, landmarker, paint
 
 from common.errors import ConfigError
 from tasks.landmarks.crop import box_of
@@ -51,6 +51,27 @@ def test_a_face_that_is_lost_and_comes_back_gets_a_new_number():
     assert [[face.track for face in faces] for faces in found] == [[0], [0], [], [], [], [1], [1]]
     searches = [frame for frame, _, profile in detector.looks if not profile]
     assert searches == [0, 2, 3, 4, 5]  # while there is none, in every frame
+
+
+@pytest.mark.parametrize("blind", [(), range(1, 100)], ids=["seen", "seen in closer looks"])
+def test_a_face_of_five_points_is_followed_where_a_detector_sees_whole_faces(blind):
+    clip = moving(40, speed=1.0)
+    detector = FaceColourDetector(blind)
+    found = track(FaceTracker(landmarker(face=FACE), detector, detect_every=4), clip)
+    assert [[face.track for face in faces] for faces in found] == [[0]] * 40
+    np.testing.assert_allclose([faces[0].points for faces in found], [true[0] for true in clip], atol=0.5)
+    closer = [size for frame, size, profile in detector.looks if profile]
+    assert len(closer) == (1 if not blind else 10)
+    # Two faces of 30 / 0.43 pixels, or what of that is in the picture; around the points alone it would be 60.
+    assert all(min(size) > 100 for size in closer)
+
+
+def test_a_new_face_of_five_points_is_cut_around_them():
+    network, crops, points = landmarker(face=FACE), [], face_points((80, 60), 30)
+    network.in_crops, see = lambda each: crops.append(each) or see(each), network.in_crops
+    FaceTracker(network, FaceColourDetector(), refine=0).step(paint([points]), 0, 0.0)
+    network.points(paint([points]), [box_of(points)], 0)
+    assert np.abs(crops[0].astype(int) - crops[1]).mean() < 5
 
 
 def test_a_face_that_the_detector_passes_over_three_times_is_gone():
@@ -145,10 +166,12 @@ def test_a_face_that_looks_otherwise_at_once_is_looked_for_at_once(there):
 class Told:
     """Gives the points of a script, whatever the image."""
 
+    info = landmarker().info
+
     def __init__(self, script):
         self.script = iter(script)
 
-    def points(self, image, boxes, refine=None):
+    def points(self, image, boxes, refine=None, of_faces=False):
         return np.stack([next(self.script)]) if len(boxes) else np.empty((0, 5, 2))
 
 
