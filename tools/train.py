@@ -29,7 +29,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--method",
         help="with --teacher: kd, cwd, bpkd (default); of classifiers kd (default), …; of faces kd_landmark (default), "
-        "output, feature; of signals skd (default), …",
+        "output, feature; of detectors acam (default), …; of signals skd (default), …",
     )
     parser.add_argument("--write-config", metavar="FILE", help="write the whole config to FILE and stop")
     parser.add_argument("--work-dir", help="where checkpoints and logs go (default: work_dirs/NAME_OF_CONFIG)")

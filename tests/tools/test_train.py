@@ -292,7 +292,7 @@ def set_teacher(key, value):
         (set_loss("weight", 1e308), "loss_kd became inf at step 0"),
         (set_teacher("checkpoint", "nowhere.pth"), "expected a checkpoint at nowhere.pth but found none"),
         (set_teacher("config", "nowhere.py"), "expected a config file at nowhere.py but found none"),
-        (lambda c: c.update(default_scope="mmdet3d"), "or default_scope 'mmseg'"),
+        (lambda c: c.update(default_scope="mmdet3d"), "or default_scope 'mmdet', 'mmseg'"),
     ],
 )
 def test_mistake_in_a_config_is_one_message(refused, change, message):

@@ -64,7 +64,7 @@ def test_other_normalisation_can_be_asked_for():
 
 def test_random_start_keeps_the_size_of_activations():
     torch.manual_seed(0)
-    model = MODELS.build({"type": "MobileNetV1", "widen_factor": 0.5, "out_indices": (0,)})
+    model = MODELS.build({"type": "MobileNetV1", "_scope_": "mmdet", "widen_factor": 0.5, "out_indices": (0,)})
     model.init_weights()
     weights = model.stem.conv.weight
     # Kaiming for ReLU by the outputs of a kernel: variance 2 / (16 channels * 9 places).

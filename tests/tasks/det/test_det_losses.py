@@ -24,7 +24,7 @@ def head():
     """GFL's, of three classes, as LD's student in mmdet."""
     cfg = read_config(ROOT / "configs" / "det" / "student_gfl_r50_coco.py").model
     loss = {"type": "KnowledgeDistillationKLDivLoss", "loss_weight": 0.25, "T": 10}
-    settings = {**cfg.bbox_head, "type": "LDHead", "num_classes": 3, "loss_ld": loss}
+    settings = {**cfg.bbox_head, "type": "LDHead", "_scope_": "mmdet", "num_classes": 3, "loss_ld": loss}
     settings.update(in_channels=32, feat_channels=32, train_cfg=cfg.train_cfg, test_cfg=cfg.test_cfg)
     return MODELS.build(settings)
 

@@ -19,6 +19,7 @@ from tasks.det.models import load_detector
 
 NECK = {
     "type": "ProjectedSSDNeck",
+    "_scope_": "mmdet",
     "in_channels": (12, 20),
     "out_channels": (6, 8, 10),
     "level_strides": (2,),
