@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from inspect import signature
 from typing import Any
 
@@ -11,6 +12,7 @@ from common.loss_arguments import required_arguments, tensor_arguments
 from common.registry import find_loss, make_loss
 from common.schedules import build_weight
 from common.terms import GROUND_TRUTH, STUDENT, Source, TermSpec
+from common.views import FLOW, IMAGE
 
 TERM_KEYS = ("type", "weight", "parts", "adapter", "resize")
 
@@ -19,8 +21,8 @@ def read_tap_paths(taps: Mapping[str, Any], owners: list[str]) -> dict[str, dict
     """Owner -> tap name -> paths (several for pyramid levels)."""
     paths: dict[str, dict[str, list[str]]] = {owner: {} for owner in owners}
     for name, value in taps.items():
-        if "." in name or "#" in name:
-            raise ConfigError(f"tap name {name!r}: expected a plain name but found '.' or '#' in it")
+        if set(".#@") & set(name):
+            raise ConfigError(f"tap name {name!r}: expected a plain name but found '.', '#' or '@' in it")
         each = value if isinstance(value, Mapping) else dict.fromkeys(owners, value)
         for owner, path in each.items():
             if owner not in paths:
@@ -69,6 +71,15 @@ def _names(value: Any) -> bool:
 def _read_source(loss: str, argument: str, value: Any, paths: Mapping[str, Mapping], teachers: list[str]) -> Source:
     if not isinstance(value, str):
         raise ConfigError(f"loss {loss!r}: expected {argument}= to name one tap or ground truth but found {value!r}")
+    value, at, view = value.partition("@")
+    if at:
+        source = _read_source(loss, argument, value, paths, teachers)
+        if not view or (source.model == GROUND_TRUTH and source.name != IMAGE):
+            raise ConfigError(
+                f"loss {loss!r}: expected {argument}= to name a tap or {IMAGE!r} of a view, as in 'logits@next', but "
+                f"found '{value}@{view}'"
+            )
+        return replace(source, view=view)
     first, _, rest = value.partition(".")
     if rest and first == GROUND_TRUTH:
         return Source(GROUND_TRUTH, rest)
@@ -76,20 +87,28 @@ def _read_source(loss: str, argument: str, value: Any, paths: Mapping[str, Mappi
         return Source(GROUND_TRUTH, value)
     owner, dot, tap = value.rpartition(".")
     if not dot:
-        owner = argument if argument in (STUDENT, *teachers) else ""
-        if not owner and argument == "teacher" and len(teachers) == 1:
-            owner = teachers[0]
-        if not owner:
-            known = {t for owned in paths.values() for t in owned}
-            if value in known:
-                raise ConfigError(f"loss {loss!r}: {argument}={value!r} leaves open whose tap; say 'student.{value}'")
-            if not value.startswith("gt"):
-                hint = did_you_mean(value, known)
-                raise ConfigError(f"loss {loss!r}: {argument}={value!r} is neither a tap nor a gt_ name{hint}")
-            return Source(GROUND_TRUTH, value)
+        owner = _implied_owner(loss, argument, value, paths, teachers)
+    if owner == GROUND_TRUTH:
+        return Source(GROUND_TRUTH, value)
     if owner not in paths:
         raise ConfigError(f"loss {loss!r}: no model {owner!r} in {argument}={value!r}{did_you_mean(owner, paths)}")
     if tap not in paths[owner]:
         hint = did_you_mean(tap, paths[owner]) or f"; it has {', '.join(paths[owner]) or 'none'}"
         raise ConfigError(f"loss {loss!r}: {owner} has no tap {tap!r}{hint}")
     return Source(owner, tap)
+
+
+def _implied_owner(loss: str, argument: str, value: str, paths: Mapping[str, Mapping], teachers: list[str]) -> str:
+    """Whose a name without owner is: that of the model its argument is called after, or ground truth."""
+    for role in (argument, argument.partition("_")[0]):  # student_other is the student's, as is student
+        if role in (STUDENT, *teachers):
+            return role
+        if role == "teacher" and len(teachers) == 1:
+            return teachers[0]
+    known = {tap for owned in paths.values() for tap in owned}
+    if value in known:
+        raise ConfigError(f"loss {loss!r}: {argument}={value!r} leaves open whose tap; say 'student.{value}'")
+    if not value.startswith(("gt", FLOW)) and value != IMAGE:
+        hint = did_you_mean(value, known)
+        raise ConfigError(f"loss {loss!r}: {argument}={value!r} is neither a tap nor a gt_ name{hint}")
+    return GROUND_TRUTH

@@ -13,7 +13,7 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 from common.binding import read_tap_paths, read_term
-from common.cache import cached_teacher, used_paths
+from common.cache import CachedTeacher, cached_teacher, used_paths
 from common.checkpoint import load_strictly
 from common.errors import ConfigError
 from common.finite import check_finite
@@ -25,7 +25,8 @@ from common.start import start_from
 from common.taps import Taps
 from common.teacher import EMATeacher
 from common.teacher_config import build_teacher, input_conversion
-from common.terms import GROUND_TRUTH, STUDENT, DistillationTerms, TermSpec
+from common.terms import GROUND_TRUTH, STUDENT, DistillationTerms, TermSpec, run_name
+from common.views import IMAGE, frames
 
 CRITIC = "critic"
 DISTILL_PREFIX = "distill."
@@ -57,8 +58,10 @@ class Distiller(BaseModel):
             peer's name) to path, or to a list of paths (pyramid levels).
         losses: name -> dict with ``type``; the loss's tensor arguments, each naming a tap (``'logits'``: on the
             model the argument is named after, ``'tough.logits'``: on that one, ``'peer.logits'`` also as the
-            ``student`` of a loss) or ground truth (``'gt_sem_seg'``); its hyperparameters; and ``weight`` (number or
-            schedule), ``parts`` (the same for single parts of a loss that returns several), ``adapter``, ``resize``.
+            ``student`` of a loss; ``'logits@next'``: on the frame ``frame_next`` of the samples, see `common.views`,
+            whose image is ``'image@next'`` beside the sample's own, ``'image'``) or ground truth (``'gt_sem_seg'``);
+            its hyperparameters; and ``weight`` (number or schedule), ``parts`` (the same for single parts of a loss
+            that returns several), ``adapter``, ``resize``.
         example: config of a batch (registry `EXAMPLES`) to find tap shapes with; by default two zero images of
             64 x 64 pixels in the model's tensor mode.
         inherit: paths of modules of the student that start with the weights of the teacher's at the same path, such as
@@ -119,16 +122,24 @@ class Distiller(BaseModel):
         self.teachers[name] = stored
 
     def _attach(self, specs: list[TermSpec], paths: dict[str, dict[str, list[str]]]) -> dict[str, Taps]:
+        """The taps of every forward pass, by its name: of each model on a sample's image, and on the views it needs."""
+        sources = [source for spec in specs for source in spec.sources.values()]
+        views = {(s.model, s.view) for s in sources if s.view and s.model != GROUND_TRUTH}
         taps = {}
-        for owner in (STUDENT, *self.teachers, *self.peers):
-            used = {s.name for spec in specs for s in spec.sources.values() if s.model == owner}
+        for owner, view in [(name, "") for name in (STUDENT, *self.teachers, *self.peers)] + sorted(views):
+            if view and (owner in self.peers or isinstance(self.teachers.get(owner), CachedTeacher)):
+                raise ConfigError(
+                    f"expected a view of the student or of a teacher without cache but found {owner}@{view}"
+                )
+            used = {s.name for s in sources if (s.model, s.view) == (owner, view)}
             flat = {
                 f"{n}#{i}" if len(paths[owner][n]) > 1 else n: p for n in used for i, p in enumerate(paths[owner][n])
             }
             if owner in self.teachers:
-                taps[owner] = Taps(self.teachers[owner].model, flat, owner, shared=True)
+                taps[run_name(owner, view)] = Taps(self.teachers[owner].model, flat, owner, shared=True)
             else:
-                taps[owner] = Taps(self.student if owner == STUDENT else self.peers[owner], flat, owner)
+                model = self.student if owner == STUDENT else self.peers[owner]
+                taps[run_name(owner, view)] = Taps(model, flat, owner)
         return taps
 
     def _build_adapters(self, example: dict | None, models: Mapping[str, nn.Module]) -> None:
@@ -139,7 +150,8 @@ class Distiller(BaseModel):
         with in_eval_mode(self.student), in_eval_mode(self.peers), torch.no_grad():
             _, values = self._run(batch["inputs"], batch["data_samples"], step=None)
         if batch["data_samples"] is None:
-            values[GROUND_TRUTH] = {name: _Unknown() for name in _ground_truth_names(self.terms)}
+            known = values.setdefault(GROUND_TRUTH, {})
+            known |= {name: _Unknown() for name in _ground_truth_names(self.terms) if name not in known}
         self.terms.build(values, models)
 
     def init_weights(self) -> None:
@@ -219,18 +231,22 @@ class Distiller(BaseModel):
     def _run(self, inputs: Tensor, data_samples: Sequence | None, step: int | None) -> tuple[dict, dict]:
         """Student and teachers on one batch; ``step`` None is the dry run, which asks every teacher."""
         values = {}
-        wanted = set(self.teachers) if step is None else self.terms.models(step)
+        wanted = {*self._taps, *self.terms.runs(None)} if step is None else self.terms.runs(step)
+        images = self._images(inputs, data_samples, wanted)
         # Teachers first: their activations are gone before the student's, which live until backward, are made.
-        for name, teacher in self.teachers.items():
-            if name not in wanted:
-                continue
-            with self._taps[name].capture(stop_early=step is not None) as captured:
-                teacher(self._converted(inputs, name), data_samples, mode="tensor")
-            values[name] = captured
+        for run in [run for run in self._taps if run.partition("@")[0] in self.teachers and run in wanted]:
+            name, _, view = run.partition("@")
+            with self._taps[run].capture(stop_early=step is not None) as captured:
+                self.teachers[name](self._converted(images[view], name), data_samples, mode="tensor")
+            values[run] = captured
         mode = "loss" if data_samples is not None else "tensor"
         with self._taps[STUDENT].capture() as student:
             losses = self.student(inputs, data_samples, mode=mode)
         values[STUDENT] = student
+        for view in [view for view in images if view and run_name(STUDENT, view) in wanted]:
+            with self._taps[run_name(STUDENT, view)].capture() as captured:
+                self.student(images[view], None, mode="tensor")
+            values[run_name(STUDENT, view)] = captured
         for name, peer in self.peers.items():
             with self._taps[name].capture() as captured:
                 own = peer(self._converted(inputs, name), data_samples, mode=mode)
@@ -238,9 +254,19 @@ class Distiller(BaseModel):
             if mode == "loss":
                 losses = {**losses, **{f"{name}.{key}": value for key, value in own.items()}}
         if data_samples is not None:
-            names = _ground_truth_names(self.terms)
+            names = _ground_truth_names(self.terms) - {IMAGE}
             values[GROUND_TRUTH] = {name: ground_truth(data_samples, name) for name in names}
-        return losses, {owner: _gather_levels(captured) for owner, captured in values.items()}
+        gathered = {owner: _gather_levels(captured) for owner, captured in values.items()}
+        for view, each in images.items():
+            gathered.setdefault(run_name(GROUND_TRUTH, view), {})[IMAGE] = each
+        return losses, gathered
+
+    def _images(self, inputs: Tensor, data_samples: Sequence | None, wanted: set[str]) -> dict[str, Tensor]:
+        """The batch's images by view, ``''`` for its own; a batch without samples is its own next frame."""
+        views = sorted({run.partition("@")[2] for run in wanted if "@" in run})
+        if data_samples is None:
+            return dict.fromkeys(["", *views], inputs)
+        return {"": inputs, **{v: frames(data_samples, v, self.student.data_preprocessor, inputs) for v in views}}
 
     def _converted(self, inputs: Tensor, name: str) -> Tensor:
         convert = self._conversions.get(name)

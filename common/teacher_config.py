@@ -119,8 +119,8 @@ def input_conversion(student: nn.Module, teacher: nn.Module) -> Callable[[Tensor
             f"engine's ImgDataPreprocessor, but found {type(student).__name__} and {type(teacher).__name__}; give both "
             "models the same data_preprocessor"
         )
-    own_mean, own_std, own_flip = _normalisation(student)
-    mean, std, flip = _normalisation(teacher)
+    own_mean, own_std, own_flip = normalisation(student)
+    mean, std, flip = normalisation(teacher)
     turn = own_flip != flip
     if not turn and torch.equal(own_mean, mean) and torch.equal(own_std, std):
         return None
@@ -137,7 +137,8 @@ def _is_known(preprocessor: nn.Module) -> bool:
     return type(preprocessor) is BaseDataPreprocessor or hasattr(preprocessor, "_enable_normalize")
 
 
-def _normalisation(preprocessor: nn.Module) -> tuple[Tensor, Tensor, bool]:
+def normalisation(preprocessor: nn.Module) -> tuple[Tensor, Tensor, bool]:
+    """Mean and standard deviation (``[C, 1, 1]``) that images are normalised with, and whether channels are turned."""
     flip = getattr(preprocessor, "_channel_conversion", False)
     if not getattr(preprocessor, "_enable_normalize", False):
         return torch.zeros(1, 1, 1), torch.ones(1, 1, 1), flip

@@ -27,15 +27,27 @@ GROUND_TRUTH = "gt"
 class Source:
     """Where a loss argument comes from: ``student``, a teacher's name or ``gt``, and the tap or key there.
 
-    An optional one is left out where there is no such key.
+    An optional one is left out where there is no such key. With a ``view``, what the model says about that view of
+    the sample, such as the next frame (`common.views`).
     """
 
     model: str
     name: str
     optional: bool = False
+    view: str = ""
+
+    @property
+    def run(self) -> str:
+        """The forward pass that gives it: the model's name, ``MODEL@VIEW`` of a view."""
+        return run_name(self.model, self.view)
 
     def __str__(self) -> str:
-        return f"{self.model}.{self.name}"
+        return run_name(f"{self.model}.{self.name}", self.view)
+
+
+def run_name(model: str, view: str) -> str:
+    """What the pass of a model over a view is called."""
+    return f"{model}@{view}" if view else model
 
 
 @dataclass
@@ -186,7 +198,7 @@ class LossTerm(nn.Module):
     def _arguments(self, values: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         arguments = {}
         for argument, source in self.spec.sources.items():
-            offered = values.get(source.model, {})
+            offered = values.get(source.run, {})
             if source.name not in offered:
                 if source.optional:
                     continue
@@ -194,7 +206,7 @@ class LossTerm(nn.Module):
                     given = "target=y" if argument == "target" else f"targets=dict({argument}=…)"
                     raise ConfigError(f"loss {self.spec.name!r} needs {argument}; give it to the call: (x, {given})")
                 raise ConfigError(
-                    f"loss {self.spec.name!r}: {argument}={str(source)!r} is not there; {source.model} offers "
+                    f"loss {self.spec.name!r}: {argument}={str(source)!r} is not there; {source.run} offers "
                     f"{', '.join(offered) or 'nothing'}{did_you_mean(source.name, offered)}"
                 )
             arguments[argument] = offered[source.name]
@@ -366,9 +378,10 @@ class DistillationTerms(nn.ModuleDict):
         """Terms whose weight at ``step`` is not 0."""
         return [term for term in self.values() if term.spec.weight(step) != 0]
 
-    def models(self, step: int) -> set[str]:
-        """Names of the models that the active terms ask."""
-        return {source.model for term in self.active(step) for source in term.spec.sources.values()}
+    def runs(self, step: int | None) -> set[str]:
+        """Forward passes that the active terms (None: all) need: names of models, ``MODEL@VIEW`` of views."""
+        terms = self.values() if step is None else self.active(step)
+        return {source.run for term in terms for source in term.spec.sources.values()}
 
     def forward(self, values: Mapping[str, Mapping[str, Any]], step: int = 0) -> dict[str, Tensor]:
         """Weighted losses of the active terms, each under its own key."""

@@ -87,7 +87,7 @@ class DistilledModule(nn.Module):
         if target is None:
             values[GROUND_TRUTH].pop("target")
         # The teacher first: its activations are gone before the student's, which live until backward, are made.
-        if everything or TEACHER in self.terms.models(self.step):
+        if everything or TEACHER in self.terms.runs(self.step):
             wants_output = OUTPUT in _names(self.terms, TEACHER)
             answer = None
             with self._taps[TEACHER].capture(stop_early=not wants_output) as teacher:

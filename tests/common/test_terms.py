@@ -217,8 +217,8 @@ def test_term_of_weight_zero_is_not_computed_and_asks_no_model():
 
     stop = build_weight({"type": "stop_after", "value": 1.0, "steps": 2})
     terms = DistillationTerms([spec(broken, ("student", "teacher"), weight=stop)])
-    assert terms.models(1) == {"student", "teacher"}
-    assert terms.models(2) == set()
+    assert terms.runs(1) == {"student", "teacher"}
+    assert terms.runs(2) == set()
     assert terms({}, step=2) == {}
 
 
