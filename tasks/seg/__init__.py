@@ -16,4 +16,5 @@ warnings.filterwarnings("ignore", message="Default ``avg_non_ignore`` is False")
 
 import tasks.seg.datasets  # noqa: E402
 import tasks.seg.example  # noqa: E402
+import tasks.seg.fusion  # noqa: E402
 import tasks.seg.metrics  # noqa: E402, F401
