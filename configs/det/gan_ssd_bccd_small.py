@@ -19,7 +19,7 @@ model = dict(
             width=128,  # of the critics; 512 in the authors' figure, for maps of 512 channels
             objective="wgan",
             clip=0.03,  # of the authors' log
-            weight=dict(type="stop_after", value=1.0, steps=650),  # the first phase; then plain training
+            weight=dict(type="stop_after", value=1.0, steps=400),  # the first phase; then plain training
         )
     ),
     inherit=["bbox_head"],  # trained on with the student

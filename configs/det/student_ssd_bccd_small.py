@@ -6,4 +6,4 @@ _base_ = [
     "../_base_/det/runtime.py",
 ]
 default_hooks = dict(checkpoint=dict(interval=250))
-train_cfg = dict(max_iters=1000, val_interval=1000)
+train_cfg = dict(max_iters=600, val_interval=600)

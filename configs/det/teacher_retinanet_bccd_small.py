@@ -11,3 +11,4 @@ model = dict(
     ),
     neck=dict(in_channels=[40, 112, 320]),
 )
+train_cfg = dict(max_iters=1000, val_interval=1000)
