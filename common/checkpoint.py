@@ -162,12 +162,12 @@ def load_strictly(model: nn.Module, state: Mapping[str, Tensor], source: str) ->
 def _explain(model, own, state, source, missing, unexpected, shaped) -> str:
     loaded = len(own) - len(missing) - len(shaped)
     lines = [f"{source} does not fit {type(model).__name__}: {loaded} of {len(own)} keys can be loaded"]
-    classes = [key for key in shaped if own[key].shape[1:] == state[key].shape[1:]]
-    if classes and len(classes) == len(shaped) and not missing and not unexpected:
-        key = classes[0]
+    outputs = [key for key in shaped if own[key].shape[1:] == state[key].shape[1:]]
+    if outputs and len(outputs) == len(shaped) and not missing and not unexpected:
+        key = outputs[0]
         lines.append(
-            f"expected {own[key].shape[0]} classes but found {state[key].shape[0]} (at {key}); "
-            f"set num_classes in the config to the checkpoint's, or train a checkpoint for these classes"
+            f"expected {own[key].shape[0]} outputs but found {state[key].shape[0]} (at {key}); set what they follow "
+            f"from in the config (num_classes, num_points) to the checkpoint's, or train a checkpoint for as many"
         )
         return "; ".join(lines)
     for key in shaped[:3]:

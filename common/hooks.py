@@ -16,6 +16,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 
 from common.cache import CachedTeacher
+from common.checkpoint import file_sha256
 from common.distiller import DISTILL_PREFIX, Distiller
 from common.finite import check_finite
 from common.provenance import commit, portable_path
@@ -33,11 +34,17 @@ def _bare(model: torch.nn.Module) -> torch.nn.Module:
 class SplitCheckpointHook(Hook):
     """Makes checkpoints plain: ``state_dict`` is the student's; adapters and losses go to ``distill_state``.
 
-    Also notes under ``distill`` where the student comes from: config, losses, teachers with their hashes, seed,
-    commit. It runs after EMA has put its weights in.
+    Also notes under ``distill`` where the student comes from: config, losses, teachers with the hashes of their
+    weights, the file of a warm start with its hash, seed, commit. It runs after EMA has put its weights in.
     """
 
     priority = "VERY_LOW"
+
+    def before_train(self, runner: Runner) -> None:
+        """Take the hash of what the student starts from, while the file is sure to be the one that was read."""
+        start = runner.cfg.model.get("start") if isinstance(_bare(runner.model), Distiller) else None
+        if start is not None:
+            self._start = {"checkpoint": _portable(start), "sha256": file_sha256(start)}
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Split the weights and add the provenance."""
@@ -53,6 +60,8 @@ class SplitCheckpointHook(Hook):
             model = _bare(runner.model)
             if isinstance(model, Distiller):
                 teachers = runner.cfg.model.get("teachers", {})
+                if hasattr(self, "_start"):
+                    self._noted["start"] = self._start
                 self._noted["losses"] = {name: term.spec.describe() for name, term in model.terms.items()}
                 self._noted["teachers"] = {
                     name: {

@@ -232,8 +232,10 @@ def test_unexpected_keys_are_named():
         load_strictly(network(), {**network().state_dict(), "extra.weight": torch.ones(1)}, "file.pth")
 
 
-def test_another_number_of_classes_is_called_that():
-    with pytest.raises(CheckpointError, match=r"expected 3 classes but found 19 \(at 2.weight\); set num_classes"):
+def test_another_number_of_outputs_is_called_that():
+    with pytest.raises(
+        CheckpointError, match=r"expected 3 outputs but found 19 \(at 2.weight\); .*\(num_classes, num_points\)"
+    ):
         load_strictly(network(), network(classes=19).state_dict(), "file.pth")
 
 

@@ -1,5 +1,6 @@
 """What a run does beside training, one hook at a time; whole runs are in test_training.py."""
 
+import hashlib
 import io
 import subprocess
 from types import SimpleNamespace
@@ -49,6 +50,27 @@ def test_provenance_names_losses_teachers_seed_and_commit(distiller):
     sha256 = distiller.teachers["teacher"].fingerprint()
     assert note["teachers"] == {"teacher": {"config": "t.py", "checkpoint": "t.pth", "sha256": sha256}}
     assert note["commit"] == commit()
+
+
+def test_provenance_names_the_file_of_a_warm_start_as_it_was_when_training_began(tmp_path):
+    path = tmp_path / "alone.pth"
+    torch.save(ToySegmentor().state_dict(), path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    started = Distiller({"type": "ToySegmentor"}, start=str(path))
+    runner = runner_of(started)
+    runner.cfg.model.start = str(path)
+    hook, checkpoint = SplitCheckpointHook(), {"state_dict": started.state_dict()}
+    hook.before_train(runner)
+    path.unlink()
+    hook.before_save_checkpoint(runner, checkpoint)
+    assert checkpoint["distill"]["start"] == {"checkpoint": "…/alone.pth", "sha256": sha256}
+
+
+def test_provenance_of_a_random_start_names_none(distiller):
+    hook, checkpoint = SplitCheckpointHook(), {"state_dict": distiller.state_dict()}
+    hook.before_train(runner_of(distiller))
+    hook.before_save_checkpoint(runner_of(distiller), checkpoint)
+    assert "start" not in checkpoint["distill"]
 
 
 def test_checkpoint_of_a_plain_model_gets_its_seed_and_nothing_taken_away():

@@ -177,7 +177,7 @@ def test_teacher_has_the_weights_of_its_checkpoint(teacher_file):
     ("options", "error", "message"),
     [
         ({"width": 16}, CheckpointError, "of teacher 'tough' does not fit ToySegmentor: 3 of 11 keys can be loaded"),
-        ({"classes": 5}, CheckpointError, r"expected 5 classes but found 3 \(at head\.weight\); set num_classes"),
+        ({"classes": 5}, CheckpointError, r"expected 5 outputs but found 3 \(at head\.weight\); set"),
         ({"chekpoint": "x"}, ConfigError, "teacher 'tough': unknown key 'chekpoint'; did you mean 'checkpoint'"),
         ({"mode": "evil"}, ConfigError, "teacher 'tough': expected mode .* did you mean 'eval'"),
         ({"dtype": "half"}, ConfigError, "expected dtype None, float32, float16, bfloat16 but found 'half'"),

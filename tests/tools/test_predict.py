@@ -159,7 +159,7 @@ def test_checkpoint_of_another_class_count_is_named(make_network, images, tmp_pa
     _, other = make_network(0, "cityscapes", classes=19)
     assert predict([config, other, str(images), "--out", str(tmp_path / "out"), "--device", "cpu"]) == 2
     error = capsys.readouterr().err
-    assert "expected 11 classes but found 19" in error
+    assert "expected 11 outputs but found 19" in error
     assert "cityscapes.pth" in error
 
 

@@ -303,7 +303,7 @@ def test_mistake_in_a_config_is_one_message(refused, change, message):
     ("options", "message"),
     [
         ({"width": 6}, "keys can be loaded; "),
-        ({"classes": 19}, "expected 11 classes but found 19 (at decode_head.conv_seg.weight)"),
+        ({"classes": 19}, "expected 11 outputs but found 19 (at decode_head.conv_seg.weight)"),
     ],
 )
 def test_teacher_checkpoint_that_does_not_fit_is_one_message(refused, small_camvid, tmp_path, options, message):

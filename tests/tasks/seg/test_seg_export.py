@@ -257,7 +257,7 @@ def test_a_checkpoint_of_other_classes_is_refused_and_nothing_is_written(folder,
     for name in ("weight", "bias"):
         stored["state_dict"][head + name] = stored["state_dict"][head + name][:2]
     torch.save(stored, tmp_path / "two.pth")
-    with pytest.raises(CheckpointError, match="expected 3 classes but found 2"):
+    with pytest.raises(CheckpointError, match="expected 3 outputs but found 2"):
         export_segmentor(folder / "distill.py", tmp_path / "two.pth", tmp_path / "student.pth")
     assert [path.name for path in tmp_path.iterdir()] == ["two.pth"]
 
