@@ -128,6 +128,8 @@ _FLIP_29 = (
 # fmt: on
 
 # Points, flips and eye corners as the benchmarks number them (300W, WFLW, COFW); lines and regions follow from them.
+# COFW's 29 are LFPW's, which names them: ends, upper and lower middles of brows and eyes; pupils; sides, top and bottom
+# of the nose; corners of the mouth, upper and lower middles of both lips; chin.
 SCHEMES: dict[str, LandmarkScheme] = {
     scheme.name: scheme
     for scheme in (
@@ -181,7 +183,29 @@ SCHEMES: dict[str, LandmarkScheme] = {
                 (*_range(88, 95), 88),
             ),
         ),
-        LandmarkScheme(name="29", num_points=29, flip=_FLIP_29, ocular=((8,), (9,)), pupil=((16,), (17,))),
+        LandmarkScheme(
+            name="29",
+            num_points=29,
+            flip=_FLIP_29,
+            ocular=((8,), (9,)),
+            pupil=((16,), (17,)),
+            regions={
+                "brows": _range(0, 7),
+                "nose": _range(18, 21),
+                "eyes": _range(8, 17),
+                "mouth": _range(22, 27),
+                "chin": (28,),
+            },
+            lines=(
+                (0, 4, 2, 5, 0),
+                (1, 6, 3, 7, 1),
+                (18, 20, 19, 21, 18),
+                (8, 12, 10, 13, 8),
+                (9, 14, 11, 15, 9),
+                (22, 24, 23, 27, 22),
+                (22, 25, 23, 26, 22),
+            ),
+        ),
     )
 }
 

@@ -7,8 +7,15 @@ protocol = (
     "likely the best of them"
 )
 split = "test"
-metrics = ["nme_ocular", "nme_ocular_common", "nme_ocular_challenging", "fr10_ocular"]
-lower_is_better = ["nme_ocular", "nme_ocular_common", "nme_ocular_challenging", "fr10_ocular"]
+metrics = [
+    "nme_ocular",
+    "nme_ocular_common",
+    "nme_ocular_challenging",
+    "fr10_ocular",
+    "fr10_ocular_common",
+    "fr10_ocular_challenging",
+]
+lower_is_better = metrics
 seeds = [0, 1, 2]
 baseline = "student alone"
 source = (
@@ -20,7 +27,14 @@ rows = [
         name="tough teacher",
         config="configs/landmarks/tough_w300.py",
         seeds=[0],
-        paper=dict(nme_ocular=3.82, nme_ocular_common=3.34, nme_ocular_challenging=5.8, fr10_ocular=0.72),
+        paper=dict(
+            nme_ocular=3.82,
+            nme_ocular_common=3.34,
+            nme_ocular_challenging=5.8,
+            fr10_ocular=0.72,
+            fr10_ocular_common=0.0,
+            fr10_ocular_challenging=3.7,
+        ),
     ),
     dict(
         name="tolerant teacher",
@@ -30,25 +44,53 @@ rows = [
     dict(
         name="student alone",
         config="configs/landmarks/student_w300.py",
-        paper=dict(nme_ocular=4.5, nme_ocular_common=3.93, nme_ocular_challenging=6.84, fr10_ocular=1.59),
+        paper=dict(
+            nme_ocular=4.5,
+            nme_ocular_common=3.93,
+            nme_ocular_challenging=6.84,
+            fr10_ocular=1.59,
+            fr10_ocular_common=0.18,
+            fr10_ocular_challenging=7.4,
+        ),
     ),
     dict(
         name="tough only",
         config="configs/landmarks/kd_tough_w300.py",
         teachers=dict(tough="tough teacher"),
-        paper=dict(nme_ocular=4.39, nme_ocular_common=3.85, nme_ocular_challenging=6.59, fr10_ocular=1.3),
+        paper=dict(
+            nme_ocular=4.39,
+            nme_ocular_common=3.85,
+            nme_ocular_challenging=6.59,
+            fr10_ocular=1.3,
+            fr10_ocular_common=0.18,
+            fr10_ocular_challenging=5.92,
+        ),
     ),
     dict(
         name="tolerant only",
         config="configs/landmarks/kd_tolerant_w300.py",
         teachers=dict(tolerant="tolerant teacher"),
-        paper=dict(nme_ocular=4.25, nme_ocular_common=3.73, nme_ocular_challenging=6.41, fr10_ocular=1.01),
+        paper=dict(
+            nme_ocular=4.25,
+            nme_ocular_common=3.73,
+            nme_ocular_challenging=6.41,
+            fr10_ocular=1.01,
+            fr10_ocular_common=0.18,
+            fr10_ocular_challenging=4.44,
+        ),
     ),
     dict(
         name="KD-Loss, both",
         config="configs/landmarks/kd_w300.py",
         teachers=dict(tough="tough teacher", tolerant="tolerant teacher"),
-        paper=dict(nme_ocular=4.06, nme_ocular_common=3.56, nme_ocular_challenging=6.13, fr10_ocular=0.87),
+        paper=dict(
+            nme_ocular=4.06,
+            nme_ocular_common=3.56,
+            nme_ocular_challenging=6.13,
+            fr10_ocular=0.87,
+            fr10_ocular_common=0.18,
+            fr10_ocular_challenging=3.7,
+        ),
         note="the authors' own runs started from the student alone (kd_warm); their page says from random weights.",
     ),
     dict(

@@ -6,6 +6,8 @@ normalised: 0 is the middle of the crop, -0.5 and 0.5 are its edges.
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +17,12 @@ from torch import Tensor
 def box_of(points: np.ndarray) -> np.ndarray:
     """The tight bounding box x0, y0, x1, y1 of points ``[n, 2]``, float64 ``[4]``."""
     return np.concatenate([points.min(axis=0), points.max(axis=0)]).astype(np.float64)
+
+
+def joint_box(first: ArrayLike, second: ArrayLike) -> np.ndarray:
+    """The smallest box x0, y0, x1, y1 around two, float64 ``[4]``."""
+    corners = np.stack([np.asarray(first, np.float64), np.asarray(second, np.float64)]).reshape(4, 2)
+    return box_of(corners)
 
 
 def square_crop(
@@ -55,13 +63,14 @@ def square_crop(
     return matrix
 
 
-def stretched_crop(box: ArrayLike, size: int, pixels: float = 10.0) -> np.ndarray:
+def stretched_crop(box: ArrayLike, size: int, pixels: float = 10.0, **view: Any) -> np.ndarray:
     """The map of the authors' own crops [0]: the box and some pixels around it, stretched to a square.
 
     Args:
         box: x0, y0, x1, y1 in pixels.
         size: side of the crop.
         pixels: added on each side; 10 for 300W, 3 for WFLW.
+        view: ``rotation``, ``scale``, ``shift`` and ``flip`` as of `square_crop`, of what is stretched already.
 
     Returns:
         float64 ``[2, 3]``.
@@ -71,9 +80,11 @@ def stretched_crop(box: ArrayLike, size: int, pixels: float = 10.0) -> np.ndarra
     x0, y0, x1, y1 = np.asarray(box, np.float64) + np.array([-pixels, -pixels, pixels, pixels])
     zoom = size / max(x1 - x0, 1.0), size / max(y1 - y0, 1.0)
     middle = (size - 1) / 2
-    return np.array(
+    stretched = np.array(
         [[zoom[0], 0.0, middle - zoom[0] * (x0 + x1) / 2], [0.0, zoom[1], middle - zoom[1] * (y0 + y1) / 2]]
     )
+    whole = (-0.5, -0.5, size - 0.5, size - 0.5)
+    return compose(square_crop(whole, size, 0.0, **view), stretched) if view else stretched
 
 
 def warp(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:

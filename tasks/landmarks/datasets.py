@@ -78,7 +78,7 @@ class W300(FaceDataset):
         split_seed: of that choice.
         group: see `PTSFaces`.
         skip_incomplete: leave out images without points and the reverse.
-        settings: see `FaceDataset`; ``box='annotated'`` is the official detector's, which the private part has none of.
+        settings: see `FaceDataset`; annotated boxes are the official detector's, which the private part has none of.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class W300(FaceDataset):
         **settings: Any,
     ):
         _known(part, (*PARTS, "private"))
-        boxes = settings.get("box") == "annotated"
+        boxes = settings.get("box", "points") != "points"
         faces = read_300w(data_root, "train" if part == "val" else part, boxes, skip_incomplete)
         super().__init__(_share_of(faces, part, val_share, split_seed, group), "68", **settings)
 

@@ -169,17 +169,21 @@ class WholeImage:
 
     Args:
         margin: of the crop around the box, see `tasks.landmarks.crop.square_crop`.
+        stretch: pixels of the crop around the box where it is stretched, see `stretched_crop` there.
     """
 
     searches = False
 
-    def __init__(self, margin: float):
-        self._margin = margin
+    def __init__(self, margin: float, stretch: float | None = None):
+        self._margin, self._stretch = margin, stretch
 
     def detect(self, image: np.ndarray, frame: int = 0, profile: bool = True) -> Detections:
         """The box in the middle of the image ``[H, W, 3]``."""
         middle = np.array([image.shape[1], image.shape[0]]) / 2 - 0.5
-        half = max(image.shape[:2]) / (2 * (1 + 2 * self._margin))
+        if self._stretch is None:
+            half = max(image.shape[:2]) / (2 * (1 + 2 * self._margin))
+        else:
+            half = np.maximum(middle + 0.5 - self._stretch, 0)
         return Detections.of([[*(middle - half), *(middle + half)]], [np.nan])
 
 

@@ -59,7 +59,14 @@ class FaceBox(NamedTuple):
     @classmethod
     def of_scheme(cls, scheme: LandmarkScheme) -> FaceBox | None:
         """That of a benchmark's scheme; None for one's own."""
-        return KNOWN[scheme.name] if SCHEMES.get(scheme.name) == scheme else None
+        known = SCHEMES.get(scheme.name)
+        # Lines and regions, which the scheme of a file may have others of, do not move its points.
+        same = known is not None and (known.num_points, known.flip, known.ocular) == (
+            scheme.num_points,
+            scheme.flip,
+            scheme.ocular,
+        )
+        return KNOWN[scheme.name] if same else None
 
     @classmethod
     def measured(cls, faces: Sequence[Face], detector: FaceDetector | None = None) -> FaceBox | None:

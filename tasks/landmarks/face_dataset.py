@@ -16,8 +16,10 @@ from torch.utils.data import Dataset
 from common.errors import ConfigError, DataError, did_you_mean
 from common.landmark_files import Face, LandmarkScheme, load_scheme, read_face_image
 from tasks.landmarks.augment import FaceAugment
-from tasks.landmarks.crop import apply, box_of, normalised, square_crop, stretched_crop, warp
+from tasks.landmarks.crop import apply, box_of, joint_box, normalised, square_crop, stretched_crop, warp
 from tasks.landmarks.shape_model import ShapeModel
+
+BOXES = ("points", "annotated", "union")
 
 
 class FaceDataset(Dataset):
@@ -27,17 +29,20 @@ class FaceDataset(Dataset):
     ``[2n]`` (interleaved, normalised as in `tasks.landmarks.crop`), ``gt_visible`` bool ``[n]``, ``gt_index``,
     ``gt_subset`` (place of the face's subset in ``metainfo['subsets']``, or -1), and what leads back to the image:
     ``image_points`` float32 ``[n, 2]`` in its pixels, ``to_crop`` float64 ``[2, 3]``; with ``soft`` also ``gt_soft``
-    ``[2n]``.
+    ``[2n]``; where the faces' attributes are told also ``gt_attributes``, which of ``metainfo['attributes']`` it has,
+    bool ``[A]``.
 
     Args:
         faces: the faces.
         scheme: see `common.landmark_files.load_scheme`.
         size: side S of the crop.
         margin: share of the box's longer side that is added on each side.
-        box: ``'points'``, the tight box of the labelled points, or ``'annotated'``, the one in the files.
+        box: ``'points'``, the tight box of the labelled points; ``'annotated'``, the one in the files; or ``'union'``,
+            the smallest around both, as the authors of KD-Loss cut COFW.
         stretch: crop the box and so many pixels around it, and stretch it to a square, as the authors of KD-Loss did
-            (10 for 300W, 3 for WFLW); in place of ``margin``, and not with ``augment``.
-        augment: arguments of `tasks.landmarks.augment.FaceAugment`; None for the same crop every time.
+            (10 for 300W, 3 for WFLW); in place of ``margin``.
+        augment: arguments of `tasks.landmarks.augment.FaceAugment`, whose geometry a stretched crop goes through after
+            it is stretched; None for the same crop every time.
         views: with ``augment``, so many fixed views of each face (the authors of KD-Loss made 5 to 20), in place of new
             ones in every epoch; a teacher's answers to them can then be stored.
         soft: arguments of `ShapeModel.fit` beside the points, such as ``dict(variance=0.9)``: it is fitted to the
@@ -77,13 +82,19 @@ class FaceDataset(Dataset):
         self.shape_model = self._fit(soft, soft_views) if soft is not None else None
         self.weights = self._weights(oversample) if oversample else None
         self.subsets = sorted({face.subset for face in self.faces} - {""})
-        self.metainfo = {"classes": (), "scheme": self.scheme.as_dict(), "subsets": self.subsets}
+        self.attributes = list(dict.fromkeys(name for face in self.faces for name in face.attributes))
+        self.metainfo = {
+            "classes": (),
+            "scheme": self.scheme.as_dict(),
+            "subsets": self.subsets,
+            "attributes": self.attributes,
+        }
 
     def _check(self) -> None:
-        if self.box not in ("points", "annotated"):
-            raise ConfigError(f"expected box 'points' or 'annotated' but found {self.box!r}")
-        if self.stretch is not None and self.augment is not None:
-            raise ConfigError("expected either stretch or augment but found both; stretched crops are not varied")
+        if self.box not in BOXES:
+            raise ConfigError(f"expected box {', '.join(map(repr, BOXES))} but found {self.box!r}")
+        if self.stretch is not None and not 0 <= self.stretch < float("inf"):
+            raise ConfigError(f"expected stretch of 0 or more pixels but found {self.stretch}")
         if self.views is not None and (self.augment is None or self.views < 1):
             raise ConfigError(f"expected views of at least 1 together with augment but found views={self.views}")
         for face in self.faces:
@@ -92,7 +103,7 @@ class FaceDataset(Dataset):
                     f"expected {self.scheme.num_points} points, as scheme {self.scheme.name!r} has, but found "
                     f"{len(face.points)} of {face.name} ({face.image})"
                 )
-            if self.box == "annotated" and face.box is None:
+            if self.box != "points" and face.box is None:
                 raise DataError(f"expected a box for each face but found none for {face.name}; use box='points'")
 
     def _weights(self, oversample: Mapping[str, float]) -> list[float]:
@@ -136,6 +147,8 @@ class FaceDataset(Dataset):
             image_points=torch.from_numpy(np.ascontiguousarray(face.points[order], np.float32)),
             to_crop=torch.from_numpy(matrix),
         )
+        if self.attributes:
+            sample.gt_attributes = torch.tensor([bool(face.attributes.get(name)) for name in self.attributes])
         if self.shape_model is not None:
             sample.gt_soft = torch.from_numpy(self.shape_model.project(points).astype(np.float32))
         return {"inputs": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))), "data_samples": sample}
@@ -147,11 +160,14 @@ class FaceDataset(Dataset):
 
     def _to_crop(self, face: Face, random: np.random.Generator) -> tuple[np.ndarray, bool]:
         """The map into the crop, and whether it mirrors."""
-        box = face.box if self.box == "annotated" else box_of(face.points)
-        if self.stretch is not None:
-            return stretched_crop(box, self.size, self.stretch), False
+        box = box_of(face.points) if self.box == "points" else face.box
+        if self.box == "union":
+            box = joint_box(box, box_of(face.points))
         geometry = {} if self.augment is None else self.augment.geometry(random)
-        return square_crop(box, self.size, self.margin, **geometry), geometry.get("flip", False)
+        flip = geometry.get("flip", False)
+        if self.stretch is not None:
+            return stretched_crop(box, self.size, self.stretch, **geometry), flip
+        return square_crop(box, self.size, self.margin, **geometry), flip
 
     def _points(self, face: Face, matrix: np.ndarray, flip: bool) -> np.ndarray:
         """Normalised coordinates in a crop, float64 ``[2n]``, numbered as in an image that was never mirrored."""
@@ -184,6 +200,6 @@ class FaceDataset(Dataset):
             state = Path(face.image).stat()
             told.update(f"{face.name} {face.index} {state.st_size} {state.st_mtime_ns}".encode())
             told.update(np.ascontiguousarray(face.points).tobytes())
-            if self.box == "annotated":
+            if self.box != "points":
                 told.update(np.ascontiguousarray(face.box).tobytes())
         return told.hexdigest()

@@ -19,7 +19,7 @@ from common.checkpoint import read_checkpoint
 from common.errors import CheckpointError, ConfigError, DataError
 from common.landmark_files.scheme import LandmarkScheme, load_scheme, read_scheme
 from common.onnx_files import open_session
-from tasks.landmarks.crop import apply, box_of, invert, square_crop, stretched_crop, warp
+from tasks.landmarks.crop import apply, box_of, invert, joint_box, square_crop, stretched_crop, warp
 from tasks.landmarks.datasets import build_dataset
 from tasks.landmarks.face_box import FaceBox
 from tasks.landmarks.model import load_landmark_model
@@ -42,7 +42,8 @@ class LandmarkInfo:
         margin: share of the box's longer side that a crop has more on each side; see
             `tasks.landmarks.crop.square_crop`.
         stretch: if crops are stretched instead: pixels of the image around the box; see `stretched_crop` there.
-        box: what it was trained on, ``'points'``, the tight box of the points, or ``'annotated'``, that of a detector.
+        box: what it was trained on, ``'points'``, the tight box of the points, ``'annotated'``, that of a detector, or
+            ``'union'``, the smallest around both.
         face: where the points' box lies in a detector's box of a face; None is what is known of the scheme, or no
             difference for one's own.
 
@@ -66,6 +67,17 @@ class LandmarkInfo:
         if self.stretch is not None:
             return stretched_crop(box, self.size, self.stretch)
         return square_crop(box, self.size, self.margin)
+
+    def trained_box(self, box: ArrayLike, of_face: bool = False) -> ArrayLike:
+        """What a crop of the training would be cut around, by the box of a face's points or, ``of_face``, a detector's.
+
+        A network that was trained on a detector's own boxes takes either as it is.
+        """
+        if self.box == "annotated":
+            return box
+        if self.box == "union":
+            return joint_box(box, self.face.to_points(box) if of_face else self.face.to_face(box))
+        return self.face.to_points(box) if of_face else box
 
     def as_dict(self) -> dict[str, Any]:
         """In plain values."""
@@ -144,12 +156,10 @@ class Landmarker:
             CheckpointError: if the network gives points that are not finite.
         """
         if refine is None:
-            refine = 1 if self.info.box == "points" else 0
-        if of_faces and self.info.box == "points":
-            boxes = [self.info.face.to_points(box) for box in boxes]
-        points = self._predict(image, boxes)
+            refine = 0 if self.info.box == "annotated" else 1
+        points = self._predict(image, [self.info.trained_box(box, of_faces) for box in boxes])
         for _ in range(refine):
-            points = self._predict(image, [box_of(face) for face in points])
+            points = self._predict(image, [self.info.trained_box(box_of(face)) for face in points])
         return points
 
     def _predict(self, image: np.ndarray, boxes: Sequence[ArrayLike]) -> np.ndarray:

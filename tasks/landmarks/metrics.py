@@ -186,10 +186,14 @@ def landmark_scores(errors: Mapping[str, np.ndarray], judged: str = "ocular") ->
 
 @METRICS.register_module()
 class LandmarkScores(BaseMetric):
-    """`landmark_scores` over a loop's samples, with ``nme_ocular_<subset>`` where the set has several subsets.
+    """`landmark_scores` over a loop's samples, and the same of some of its faces.
+
+    Those of each subset, where the set has several, and of the faces with each attribute have its name at their end, as
+    in ``nme_ocular_challenging`` or ``fr10_ocular_pose``; a subset comes before an attribute of its name.
 
     A sample has ``pred_points`` and ``image_points``, ``(n, 2)`` in pixels of the image, and ``gt_index``; for subsets
-    also ``gt_subset``, its place in ``subsets`` of the data set's ``metainfo``, a list of names.
+    also ``gt_subset``, its place in ``subsets`` of the data set's ``metainfo``, a list of names; for attributes also
+    ``gt_attributes``, bool ``(A,)``, which of ``attributes`` there it has.
 
     Args:
         scheme: name or file of the landmark scheme, or the scheme; by default ``scheme`` of the set's ``metainfo``, a
@@ -205,12 +209,13 @@ class LandmarkScores(BaseMetric):
         self.scheme = None if scheme is None else load_scheme(scheme)
 
     def process(self, data_batch: dict, data_samples: Sequence[dict]) -> None:
-        """Keep points, index and subset of the faces of a batch."""
+        """Keep points, index, subset and attributes of the faces of a batch."""
         for sample in data_samples:
             points = (sample[key].cpu().numpy() for key in ("pred_points", "image_points"))
-            self.results.append((*points, int(sample["gt_index"]), int(sample.get("gt_subset", -1))))
+            has = [bool(value) for value in sample.get("gt_attributes", ())]
+            self.results.append((*points, int(sample["gt_index"]), int(sample.get("gt_subset", -1)), has))
 
-    def compute_metrics(self, results: list[tuple[np.ndarray, np.ndarray, int, int]]) -> dict[str, float]:
+    def compute_metrics(self, results: list[tuple[np.ndarray, np.ndarray, int, int, list[bool]]]) -> dict[str, float]:
         """The scores of everything that was kept.
 
         Raises:
@@ -218,7 +223,7 @@ class LandmarkScores(BaseMetric):
             ConfigError: if the predictions are of another scheme.
         """
         scheme = self.scheme or _told_scheme(self.dataset_meta or {})
-        pred, gt, indices, places = (np.array(values) for values in zip(*results, strict=True))
+        pred, gt, indices, places, has = (np.array(values) for values in zip(*results, strict=True))
         if pred.shape != gt.shape or gt.shape[1] != scheme.num_points:
             raise ConfigError(
                 f"expected {scheme.num_points} points, as in scheme {scheme.name!r}, but found {pred.shape[1]} "
@@ -227,13 +232,20 @@ class LandmarkScores(BaseMetric):
         names = [f"face {index}" for index in indices]
         errors = {kind: nme(pred, gt, face_distances(scheme, gt, kind, names)) for kind in scheme.distances}
         scores = landmark_scores(errors)
-        subsets = {name: places == place for place, name in enumerate((self.dataset_meta or {}).get("subsets", ()))}
-        present = {name: chosen for name, chosen in subsets.items() if chosen.any()}
-        if len(present) > 1:
-            scores |= {
-                f"nme_ocular_{name}": 100 * float(errors["ocular"][chosen].mean()) for name, chosen in present.items()
-            }
+        for name, chosen in self._parts(places, has).items():
+            of_part = landmark_scores({kind: faces[chosen] for kind, faces in errors.items()})
+            scores |= {f"{score}_{name}": value for score, value in of_part.items()}
         return scores
+
+    def _parts(self, places: np.ndarray, has: np.ndarray) -> dict[str, np.ndarray]:
+        """Subset or attribute -> its faces, bool ``[N]``; those without any are left out."""
+        meta = self.dataset_meta or {}
+        subsets = {name: places == place for place, name in enumerate(meta.get("subsets", ()))}
+        subsets = {name: chosen for name, chosen in subsets.items() if chosen.any()}
+        names = meta.get("attributes", ())
+        attributes = dict(zip(names, has.T, strict=True)) if has.size else {}
+        attributes = {name: chosen for name, chosen in attributes.items() if chosen.any()}
+        return {**attributes, **subsets} if len(subsets) > 1 else attributes
 
 
 def _told_scheme(metainfo: Mapping[str, Any]) -> LandmarkScheme:

@@ -212,7 +212,7 @@ def _detectors(
     if box is not None:
         detector: FaceDetector = FixedBoxes({0: Detections.of([check_box(box, "--box")], [np.nan])})
     elif whole:
-        detector = WholeImage(0.0 if network.info.stretch is not None else network.info.margin)
+        detector = WholeImage(network.info.margin, network.info.stretch)
     else:
         in_images, in_videos = HaarDetector(), HaarDetector(LEAST_FACE_IN_VIDEO)
         return lambda source: in_videos if _is_video(source) else in_images

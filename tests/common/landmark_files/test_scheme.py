@@ -1,11 +1,21 @@
 import json
+from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 
 from common.errors import ConfigError
 from common.landmark_files import SCHEMES, LandmarkScheme, load_scheme, read_folder, write_scheme
 
+# fmt: off
+# A face of COFW in whole pixels, image 1766 of mmpose's examples (tests/data/cofw).
+COFW_FACE = np.array([
+    (47, 120), (132, 116), (66, 118), (106, 115), (56, 111), (56, 118), (120, 111), (120, 118), (52, 144), (129, 144),
+    (73, 146), (108, 143), (63, 136), (61, 148), (120, 137), (120, 147), (65, 143), (120, 143), (65, 184), (104, 184),
+    (79, 180), (80, 190), (61, 213), (117, 214), (84, 208), (84, 211), (89, 233), (89, 240), (95, 271),
+])
+# fmt: on
 OWN = {"points": 4, "flip_pairs": [[0, 2]], "ocular": [0, 2]}
 
 
@@ -52,13 +62,36 @@ def test_distances_are_between_groups_that_swap(name):
         assert sorted(scheme.flip[point] for point in first) == sorted(second)
 
 
-@pytest.mark.parametrize("name", ["68", "98"])
+@pytest.mark.parametrize("name", ["68", "98", "29"])
 def test_regions_hold_each_point_once_and_no_line_leads_out_of_one(name):
     scheme = load_scheme(name)
     points = [point for group in scheme.regions.values() for point in group]
     assert sorted(points) == list(range(scheme.num_points))
     for line in scheme.lines:
         assert any(set(line) <= set(group) for group in scheme.regions.values())
+
+
+@pytest.mark.parametrize("name", ["68", "98", "29"])
+def test_lines_and_regions_of_a_mirrored_face_are_its_own(name):
+    scheme = load_scheme(name)
+    strokes = {frozenset(pair) for line in scheme.lines for pair in pairwise(line)}
+    assert {frozenset(scheme.flip[point] for point in stroke) for stroke in strokes} == strokes
+    for group in scheme.regions.values():
+        assert {scheme.flip[point] for point in group} == set(group)
+
+
+def test_lines_of_29_points_go_around_what_they_draw():
+    """Brows above eyes above the nose and so on; pupils within the eyes, the lips' inner edges within the outer."""
+    scheme = load_scheme("29")
+    heights = [COFW_FACE[list(scheme.regions[name]), 1].mean() for name in ("brows", "eyes", "nose", "mouth", "chin")]
+    assert heights == sorted(heights)
+    inside = {(8, 12, 10, 13, 8): [16], (9, 14, 11, 15, 9): [17], (22, 24, 23, 27, 22): [25, 26]}
+    assert inside.keys() < set(scheme.lines)
+    for line, points in inside.items():
+        around = COFW_FACE[list(line)].astype(np.float32)
+        assert all(cv2.pointPolygonTest(around, COFW_FACE[point].tolist(), False) == 1 for point in points)
+    for line in scheme.lines:  # the second point of each is the upper one of its two middles
+        assert COFW_FACE[line[1], 1] < COFW_FACE[line[3], 1]
 
 
 def test_flip_of_68_points_brings_the_mean_of_real_faces_onto_itself(shared_data):

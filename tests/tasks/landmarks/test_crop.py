@@ -4,7 +4,17 @@ import cv2
 import numpy as np
 import pytest
 
-from tasks.landmarks.crop import apply, compose, in_pixels, invert, normalised, square_crop, stretched_crop, warp
+from tasks.landmarks.crop import (
+    apply,
+    compose,
+    in_pixels,
+    invert,
+    joint_box,
+    normalised,
+    square_crop,
+    stretched_crop,
+    warp,
+)
 
 BOX = (10.0, 20.0, 50.0, 40.0)
 
@@ -52,6 +62,21 @@ def test_stretched_crop_fills_the_square_with_the_box_and_its_pixels():
     matrix = stretched_crop(BOX, size=224, pixels=10)
     corners = apply(matrix, np.array([[0.0, 10.0], [60.0, 50.0]]))
     assert corners == pytest.approx(np.array([[-0.5, -0.5], [223.5, 223.5]]))
+
+
+def test_a_stretched_crop_is_varied_after_it_is_stretched():
+    """The box with 10 pixels around it is 60 x 40 and fills 100 x 100; a quarter turn takes right to below."""
+    points = np.array([[30.0, 30.0], [60.0, 30.0], [30.0, 50.0]])
+    turned = apply(stretched_crop(BOX, 100, 10, rotation=90), points)
+    assert turned == pytest.approx(np.array([[49.5, 49.5], [49.5, 99.5], [-0.5, 49.5]]))
+    moved = apply(stretched_crop(BOX, 100, 10, scale=1.2, shift=(0.1, -0.05)), points)
+    assert moved == pytest.approx(np.array([[59.5, 44.5], [119.5, 44.5], [59.5, 104.5]]))
+    mirrored = apply(stretched_crop(BOX, 100, 10, flip=True), points)
+    assert mirrored == pytest.approx(np.array([[49.5, 49.5], [-0.5, 49.5], [49.5, 99.5]]))
+
+
+def test_joint_box_holds_both_boxes_and_no_more():
+    assert joint_box((1, 5, 4, 9), (2, 3, 8, 7)).tolist() == [1, 3, 8, 9]
 
 
 @pytest.mark.parametrize("side", [300, 40])

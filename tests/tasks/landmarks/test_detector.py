@@ -7,7 +7,7 @@ from common.errors import DataError
 from common.image_files import read_image
 from common.landmark_files.pts import read_pts
 from tasks.landmarks import detector as module
-from tasks.landmarks.crop import box_of, square_crop
+from tasks.landmarks.crop import box_of, square_crop, stretched_crop
 from tasks.landmarks.detector import Detections, FixedBoxes, HaarDetector, WholeImage, check_box, read_boxes
 
 NOTHING = np.zeros((120, 160, 3), np.uint8)
@@ -109,6 +109,11 @@ def test_the_crop_around_a_whole_image_is_that_image():
 def test_the_crop_around_a_whole_oblong_image_holds_all_of_it():
     (box,) = WholeImage(0.25).detect(np.zeros((60, 100, 3), np.uint8)).boxes
     np.testing.assert_allclose(square_crop(box, 100, 0.25), [[1, 0, 0], [0, 1, 20]], atol=1e-12)
+
+
+def test_a_stretched_crop_around_a_whole_image_is_that_image_stretched():
+    (box,) = WholeImage(0.25, stretch=10).detect(np.zeros((50, 100, 3), np.uint8)).boxes
+    np.testing.assert_allclose(stretched_crop(box, 100, 10), [[1, 0, 0], [0, 2, 0.5]], atol=1e-12)
 
 
 def test_fixed_boxes_belong_to_their_frames():

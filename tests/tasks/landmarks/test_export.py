@@ -290,6 +290,21 @@ def test_where_nothing_tells_the_place_it_is_said(trained, monkeypatch):
     assert "the detector finds too few of the training faces" in said[0]
 
 
+@pytest.mark.parametrize(
+    ("crops", "stretch", "box"), [("stretch=6.0", 6, "points"), ("stretch=0, box='union'", 0, "union")]
+)
+def test_a_network_of_stretched_crops_finds_points_by_them(trained, tmp_path, crops, stretch, box):
+    """From a config that trains on them to the points in an image; the crop of a box of 62 x 53 is no similarity."""
+    text = CONFIG.format(root=str(trained / "data"), scheme=None, model=PLAIN)
+    (tmp_path / "net.py").write_text(text.replace("margin=0.25", crops).replace('"train"', '"train", augment=dict()'))
+    export(tmp_path / "net.py", trained / "net.pth", tmp_path / "net.pth", tmp_path / "net.onnx")
+    points = face_points((90, 60), 35)
+    for network in (load_onnx(tmp_path / "net.onnx"), load_checkpoint(tmp_path / "net.py", trained / "net.pth")):
+        assert (network.info.stretch, network.info.box) == (stretch, box)
+        (found,) = network.points(paint([points]), [[60, 32, 122, 85]], refine=0, of_faces=True)
+        np.testing.assert_allclose(found, points, atol=0.3)
+
+
 def test_stretched_crops_are_kept(tmp_path):
     info = LandmarkInfo(SCHEME, 64, stretch=10.0)
     again = LandmarkInfo.of_metadata(info.as_metadata(), "x.onnx")

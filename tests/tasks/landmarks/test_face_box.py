@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from painted_faces import FACE, FaceColourDetector, face_points, landmarker, paint
+from painted_faces import FACE, SIZE, FaceColourDetector, face_points, landmarker, paint
 from square_faces import SCHEME
 
 from common.errors import CheckpointError, ConfigError
@@ -102,6 +102,11 @@ def test_of_older_files_the_scheme_tells(scheme, width):
     assert LandmarkInfo.of_metadata(older, "net.onnx").face == FaceBox(width=width)
 
 
+def test_a_scheme_without_lines_and_regions_is_known_by_its_points():
+    bare = dataclasses.replace(load_scheme("29"), lines=(), regions={})
+    assert LandmarkInfo(bare, 64).face == FaceBox(width=0.755)
+
+
 def test_a_damaged_entry_is_refused():
     values = {**LandmarkInfo(SCHEME, 64).as_dict(), "face": [0, 0, 0, 0]}
     with pytest.raises(CheckpointError, match=r"in net\.pth, but found: expected right, down"):
@@ -118,6 +123,21 @@ def test_the_first_crop_of_a_detected_face_is_cut_around_its_points():
     found = network.points(image, [face], 0, of_faces=True)
     network.points(image, [box_of(points)], 0)
     np.testing.assert_allclose(crops[0].astype(int), crops[1], atol=1)
+    np.testing.assert_allclose(found[0], points, atol=0.3)
+
+
+def test_a_network_of_both_boxes_gets_the_smallest_around_the_faces_and_the_points():
+    info = LandmarkInfo(SCHEME, SIZE, box="union", face=FaceBox(0.0, 0.25, 0.5, 0.75))
+    face, points = [0, 0, 100, 100], [25, 37.5, 75, 112.5]  # the middle is a quarter down, the height 0.75
+    assert info.trained_box(face, of_face=True).tolist() == [0, 0, 100, 112.5]
+    np.testing.assert_allclose(info.trained_box(points), [0, 0, 100, 112.5])
+
+
+def test_a_network_of_both_boxes_is_asked_again():
+    points = face_points((80, 60), 40)
+    network = landmarker(face=FaceBox(), box="union")
+    found = network.points(paint([points]), [[55, 35, 110, 90]], of_faces=True)
+    assert network.calls == [1, 1]
     np.testing.assert_allclose(found[0], points, atol=0.3)
 
 

@@ -24,10 +24,19 @@ SETS = {
     "faces68_small": ("PTSFaces", "68", 64),
     "synthetic": ("PTSFaces", "68", 64),
     "own": ("PTSFaces", None, 112),
+    "w300_paper": ("W300", "68", 224),
+    "cofw_paper": ("COFW", "29", 224),
 }
 ARMS = ("student", "tough", "tolerant", "kd_tough", "kd_tolerant", "kd", "kd_warm", "output_kd")
-OWN_ARMS = ("student", "tough", "tolerant", "kd")
+FEW_ARMS = ("student", "tough", "tolerant", "kd")
 LARGE_ARMS = (*ARMS, "feature_kd", "heatmap_student", "heatmap_teacher", "mobilefan")
+ARMS_OF = {
+    **dict.fromkeys(("w300", "cofw", "wflw", "faces68"), LARGE_ARMS),
+    **dict.fromkeys(("faces68_small", "synthetic"), ARMS),
+    **dict.fromkeys(("own", "w300_paper", "cofw_paper"), FEW_ARMS),
+}
+# How the authors of KD-Loss cut faces out.
+PAPER_CROPS = {"w300_paper": {"stretch": 10}, "cofw_paper": {"box": "union", "stretch": 0}}
 
 
 def set_of(name):
@@ -36,8 +45,7 @@ def set_of(name):
 
 
 def test_every_arm_has_a_config_for_every_set():
-    arms = {224: LARGE_ARMS, 112: OWN_ARMS, 64: ARMS}
-    assert {f"{arm}_{part}" for part, (*_, size) in SETS.items() for arm in arms[size]} == set(ALL)
+    assert {f"{arm}_{part}" for part in SETS for arm in ARMS_OF[part]} == set(ALL)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -54,6 +62,19 @@ def test_data_and_network_are_those_of_the_set(name):
         assert DATASETS.get(dataset.type) is not None
         assert ("augment" in dataset) == (part == "train")
     assert cfg.train_cfg.max_iters % cfg.train_cfg.val_interval == 0
+
+
+@pytest.mark.parametrize("name", [name for name in ALL if name.endswith("_paper")])
+def test_a_config_of_the_papers_crops_differs_from_its_sets_own_in_them_and_its_teachers_alone(name):
+    paper, plain = (read_config(ALL[each]).to_dict() for each in (name, name.removesuffix("_paper")))
+    for part in ("train", "val", "test"):
+        own = plain[f"{part}_dataloader"]["dataset"]
+        assert paper[f"{part}_dataloader"].pop("dataset") == {**own, **PAPER_CROPS[set_of(name)]}
+        del plain[f"{part}_dataloader"]["dataset"]
+    for model in (paper["model"], plain["model"]):
+        model.pop("teachers", None)
+    del paper["_authors"]
+    assert paper == plain
 
 
 @pytest.mark.parametrize("name", DISTILLING)

@@ -173,7 +173,7 @@ def test_scores_are_in_percent_and_faces_fail_by_the_distance_that_is_asked_for(
     assert landmark_scores(errors)["fr10_ocular"] == pytest.approx(100 / 3)
 
 
-def samples(moves, subsets=None):
+def samples(moves, subsets=None, attributes=None):
     """The faces of `GT` in turn, each point moved right by so many pixels."""
     found = []
     for index, move in enumerate(moves):
@@ -181,6 +181,8 @@ def samples(moves, subsets=None):
         fields = {"pred_points": gt + torch.tensor([move, 0.0]), "image_points": gt, "gt_index": torch.tensor(index)}
         if subsets:
             fields["gt_subset"] = torch.tensor(subsets[index])
+        if attributes:
+            fields["gt_attributes"] = torch.tensor(attributes[index])
         found.append(BaseDataElement(**fields))
     return found
 
@@ -209,8 +211,30 @@ def test_the_engine_measures_subsets_where_there_are_several():
     scores = measured(found, scheme=THREE, subsets=["common", "challenging", "none"])
     assert scores["nme_ocular_common"] == pytest.approx(15)
     assert scores["nme_ocular_challenging"] == pytest.approx(5)
-    assert "nme_ocular_none" not in scores
+    # Shares of 10 and 20 pixels, of which 5 % is below both thresholds, and 20 % above.
+    assert (scores["fr8_ocular_common"], scores["fr10_ocular_challenging"]) == (100, 0)
+    assert scores["auc10_ocular_challenging"] == pytest.approx(50)
+    assert scores["nme_box_challenging"] == pytest.approx(100 / math.sqrt(100))  # its points' box is 5 x 20
+    assert not any(name.endswith("none") for name in scores)
     assert not any(name.startswith("nme_ocular_") for name in measured(found, scheme=THREE, subsets=["all"]))
+
+
+def test_the_engine_measures_the_faces_with_each_attribute():
+    """Errors are 10, 5 and 20 %; a face may have several attributes."""
+    has = [[True, False, False], [True, True, False], [False, True, False]]
+    scores = measured(samples([1.0, 1.0, 2.0], attributes=has), scheme=THREE, attributes=["pose", "make-up", "blur"])
+    assert scores["nme_ocular_pose"] == pytest.approx(7.5)
+    assert scores["nme_ocular_make-up"] == pytest.approx(12.5)
+    assert scores["fr10_ocular_make-up"] == 50
+    assert not any(name.endswith("blur") for name in scores)
+    plain = {name for name in scores if not name.endswith(("_pose", "_make-up"))}
+    assert scores.keys() == plain | {f"{name}_{part}" for name in plain for part in ("pose", "make-up")}
+
+
+def test_subsets_and_attributes_are_measured_side_by_side():
+    found = samples([1.0, 2.0], subsets=[0, 1], attributes=[[True], [True]])
+    scores = measured(found, scheme=THREE, subsets=["a", "b"], attributes=["pose"])
+    assert [scores[f"nme_ocular{end}"] for end in ("", "_a", "_b", "_pose")] == pytest.approx([10, 10, 10, 10])
 
 
 def test_a_scheme_of_the_metric_goes_before_the_data_sets():

@@ -1,5 +1,6 @@
 """Runs of the command in which a student starts from the one trained alone."""
 
+import hashlib
 import pathlib
 import runpy
 
@@ -81,6 +82,13 @@ def test_the_run_starts_with_the_checkpoint_and_not_at_the_mean_face(run, studen
     status, told, weights = run(tmp_path / "alone.pth")
     assert status == 0, told
     assert_same(weights, student)
+
+
+def test_checkpoints_tell_what_the_run_started_from(run, student, tmp_path):
+    run(tmp_path / "alone.pth")
+    told = torch.load(tmp_path / "run" / "iter_1.pth", weights_only=False)["distill"]["start"]
+    sha256 = hashlib.sha256((tmp_path / "alone.pth").read_bytes()).hexdigest()
+    assert told == {"checkpoint": "…/alone.pth", "sha256": sha256}
 
 
 def test_a_run_that_goes_on_keeps_its_own_weights(run, student, tmp_path):
