@@ -1,8 +1,8 @@
 # ACAM-KD and GAN-KD beside their peers on real blood cells, sized for two cores. No published figure belongs beside it.
 title = "BCCD at 320x240, AP in percent"
 protocol = (
-    "205 training images, windows of 192 pixels, batch 8, AdamW at 1e-3, cosine; students 600 and teachers 1,000 iterations; "
-    "48 test images at 320x240, scored at 640x480; last checkpoint"
+    "205 training images, windows of 192 pixels, batch 8, AdamW at 1e-3, cosine; students 600 and teachers 1,000 "
+    "iterations; 48 test images at 320x240, scored at 640x480; last checkpoint"
 )
 split = "test"
 metrics = ["AP", "AP50", "AP75", "AP_medium", "AP_large", "AP_RBC", "AP_WBC", "AP_Platelets"]
