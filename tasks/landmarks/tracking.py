@@ -1,4 +1,4 @@
-"""Faces followed from frame to frame: the box of a face's last points is its crop in the next frame."""
+"""Faces followed from frame to frame: the box of a face's last points, moved on, is its crop in the next frame."""
 
 from __future__ import annotations
 
@@ -79,6 +79,7 @@ class _Track:
     def __init__(self, number: int, score: float, smoothing: Smoothing | None):
         self.number, self.score, self.passed_over = number, score, 0
         self.points = np.empty((0, 2))
+        self.step = np.zeros(2)  # of its box's middle from the frame before
         self.look = np.zeros((LOOK, LOOK))
         self.detected, self.is_doubted = True, False
         self._filter = None if smoothing is None else smoothing.filter()
@@ -93,6 +94,7 @@ class _Track:
         """Put it at its points in the next frame; one that looks otherwise there is doubted."""
         look = _look(image, box_of(points))
         self.is_doubted = float((look * self.look).mean()) < LEAST_LIKENESS
+        self.step = _middle(box_of(points)) - _middle(box_of(self.points))
         self.points, self.look, self.detected = points, look, False
 
     def face(self, seconds: float) -> TrackedFace:
@@ -105,12 +107,12 @@ class _Track:
 class FaceTracker:
     """Finds faces and follows them.
 
-    A face is followed by cutting each frame at the box of its points in the frame before. The detector looks at every
-    frame in which no face is followed, or one was lost or looks otherwise at once, and at every ``detect_every``-th. A
-    followed face is lost if its box changes its size at once or leaves the image, or if the detector passes over it,
-    looking for turned faces around it too: three times, or once where it looks otherwise at once. A new face is
-    followed if the detector sees it again in a closer look at where its points are. So one that comes in beside others
-    is seen up to ``detect_every`` frames later.
+    A face is followed by cutting each frame at the box of its points in the frame before, moved on as it moved last.
+    The detector looks at every frame in which no face is followed, or one was lost or looks otherwise at once, and at
+    every ``detect_every``-th. A followed face is lost if its box changes its size at once or leaves the image, or if
+    the detector passes over it, looking for turned faces around it too: three times, or once where it looks otherwise
+    at once. A new face is followed if the detector sees it again in a closer look at where its points are. So one that
+    comes in beside others is seen up to ``detect_every`` frames later.
 
     Args:
         landmarker: the network.
@@ -162,7 +164,9 @@ class FaceTracker:
     def _follow(self, image: np.ndarray) -> None:
         boxes = [box_of(track.points) for track in self._followed]
         kept: list[_Track] = []
-        for track, box, points in zip(self._followed, boxes, self.landmarker.points(image, boxes, 0), strict=True):
+        # A face goes on moving: a crop where it was would lag behind it, and the points with the crop.
+        ahead = [box + np.tile(track.step, 2) for track, box in zip(self._followed, boxes, strict=True)]
+        for track, box, points in zip(self._followed, boxes, self.landmarker.points(image, ahead, 0), strict=True):
             new = box_of(points)
             is_double = any(overlap(new, box_of(other.points)) > 0.5 for other in kept)
             if not is_double and _is_likely(new, box, image):
@@ -207,7 +211,7 @@ class FaceTracker:
 
     def _is_there(self, image: np.ndarray, box: np.ndarray) -> bool:
         """Whether the detector sees a face, turned ones too, around a face's box."""
-        middle, reach = (box[:2] + box[2:]) / 2, _side(box)
+        middle, reach = _middle(box), _side(box)
         x0, y0 = np.maximum(middle - reach, 0).astype(int)
         x1, y1 = np.maximum(middle + reach, 0).astype(int) + 1
         part = image[y0:y1, x0:x1]
@@ -229,6 +233,10 @@ def overlap(first: np.ndarray, second: np.ndarray) -> float:
     both = np.prod(np.maximum(other - corner, 0))
     either = np.prod(first[2:] - first[:2]) + np.prod(second[2:] - second[:2]) - both
     return float(both / either) if either > 0 else 0.0
+
+
+def _middle(box: np.ndarray) -> np.ndarray:
+    return (box[:2] + box[2:]) / 2
 
 
 def _side(box: np.ndarray) -> float:

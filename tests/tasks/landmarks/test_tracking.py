@@ -36,6 +36,16 @@ def test_the_first_box_is_refined_by_its_points_and_later_ones_need_not_be():
     assert network.calls == [1, 1, 1, 1, 1]  # three for the first frame
 
 
+def test_a_crop_is_cut_where_a_face_that_goes_on_moving_will_be():
+    network, crops = landmarker(), []
+    network.in_crops, see = lambda each: crops.append(each) or see(each), network.in_crops
+    clip = moving(4, speed=6.0)
+    track(FaceTracker(network, ColourDetector(), refine=0), clip)
+    network.points(paint(clip[-1]), [box_of(clip[-1][0])], 0)
+    network.points(paint(clip[-1]), [box_of(clip[-2][0])], 0)
+    assert np.abs(crops[3].astype(int) - crops[4]).mean() < 5 < np.abs(crops[5].astype(int) - crops[4]).mean()
+
+
 def test_a_face_that_comes_in_is_seen_at_the_next_search_and_one_that_goes_is_lost_at_once():
     first, second = face_points((40, 60), 30), face_points((120, 60), 30)
     clip = [[first]] * 3 + [[first, second]] * 12 + [[second]] * 5
