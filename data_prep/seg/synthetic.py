@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -34,7 +35,7 @@ import numpy as np
 from common.errors import ConfigError, exit_on_user_error
 from common.palettes import CAMVID_CLASSES, CAMVID_TO_CITYSCAPES, CITYSCAPES_CLASSES, IGNORE_INDEX
 from data_prep.output import is_generated, run_jobs, whole_folder, write_image
-from data_prep.seg.scene import optical_flow
+from data_prep.seg.scene import View, optical_flow
 from data_prep.seg.street import StreetBuilder
 
 SPLITS = ("train", "val", "test")
@@ -150,20 +151,31 @@ def _name(settings: Settings, split: str, clip: int, frame: int) -> str:
     return f"{_city(split)}_{clip:06d}_{frame:06d}"
 
 
+def render_clip(key: Sequence[int], size: tuple[int, int], frames: int) -> Iterator[tuple[np.ndarray, View]]:
+    """The frames of one clip: what the camera makes of each, RGB ``uint8 [H, W, 3]``, and what it saw.
+
+    Args:
+        key: seed, number of the split and number of the clip; all of the clip follows from it.
+        size: ``(width, height)`` in pixels.
+        frames: how many.
+    """
+    rng = np.random.default_rng(key)
+    scene, ride = StreetBuilder(rng, size, frames).build()
+    sensor = Sensor(blur=rng.uniform(0, 0.6), noise=rng.uniform(3, 9), gamma=rng.uniform(0.85, 1.2))
+    for frame in range(frames):
+        view = scene.render(ride.camera(frame), frame)
+        # frame + 1, since trailing zeros do not change a numpy seed
+        yield sensor.expose(view.colour, np.random.default_rng([*key, frame + 1])), view
+
+
 def _write_clip(folder: Path, settings: Settings, job: tuple[str, int]) -> None:
     split, clip = job
-    key = [settings.seed, SPLITS.index(split), clip]
-    rng = np.random.default_rng(key)
-    scene, ride = StreetBuilder(rng, settings.size, settings.frames).build()
-    sensor = Sensor(blur=rng.uniform(0, 0.6), noise=rng.uniform(3, 9), gamma=rng.uniform(0.85, 1.2))
     images, labels, *flows = _folders(folder, settings, split)
     suffixes = (".png", ".png") if settings.layout == "camvid" else ("_leftImg8bit.png", "_gtFine_labelTrainIds.png")
     values = _label_values(settings.layout)
     previous = None
-    for frame in range(settings.frames):
-        view = scene.render(ride.camera(frame), frame)
-        # frame + 1, since trailing zeros do not change a numpy seed
-        image = sensor.expose(view.colour, np.random.default_rng([*key, frame + 1]))
+    key = [settings.seed, SPLITS.index(split), clip]
+    for frame, (image, view) in enumerate(render_clip(key, settings.size, settings.frames)):
         name = _name(settings, split, clip, frame)
         write_image(images / (name + suffixes[0]), image)
         write_image(labels / (name + suffixes[1]), values[view.label])
@@ -203,11 +215,17 @@ def _label_values(layout: str) -> np.ndarray:
 def _write_lists(folder: Path, settings: Settings) -> None:
     for split, clips in settings.clips.items():
         names = [_name(settings, split, clip, frame) for clip in range(clips) for frame in range(settings.frames)]
-        lines = [f"{split}/{name}.png {split}annot/{name}.png\n" for name in names]
-        (folder / f"{split}.txt").write_text("".join(lines))
+        write_list(folder, split, names)
 
 
-def _size(text: str) -> tuple[int, int]:
+def write_list(folder: Path, split: str, names: Iterable[str]) -> None:
+    """Write CamVid's list of a split: lines ``image label``."""
+    lines = [f"{split}/{name}.png {split}annot/{name}.png\n" for name in names]
+    (folder / f"{split}.txt").write_text("".join(lines))
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """``(width, height)`` of a command line's ``WIDTHxHEIGHT``."""
     try:
         width, height = (int(number) for number in text.lower().split("x"))
     except ValueError:
@@ -224,7 +242,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--val-clips", type=int, default=8, help="clips to validate on (default %(default)s)")
     parser.add_argument("--test-clips", type=int, default=8, help="clips to test on (default %(default)s)")
     parser.add_argument("--frames", type=int, default=6, help="frames in a clip (default %(default)s)")
-    parser.add_argument("--size", type=_size, default=(160, 120), metavar="WxH", help="default 160x120")
+    parser.add_argument("--size", type=parse_size, default=(160, 120), metavar="WxH", help="default 160x120")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, help="processes (default: one for each core)")
     parser.add_argument("--no-flow", action="store_true", help="leave optical flow out")

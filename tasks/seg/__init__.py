@@ -14,7 +14,11 @@ with contextlib.redirect_stdout(io.StringIO()):  # it prints that an optional li
 
 warnings.filterwarnings("ignore", message="Default ``avg_non_ignore`` is False")  # said at every build of a head
 
+import tasks.seg.clip_transforms  # noqa: E402
+import tasks.seg.clips  # noqa: E402
 import tasks.seg.datasets  # noqa: E402
 import tasks.seg.example  # noqa: E402
 import tasks.seg.fusion  # noqa: E402
-import tasks.seg.metrics  # noqa: E402, F401
+import tasks.seg.metrics  # noqa: E402
+import tasks.seg.temporal  # noqa: E402
+import tasks.seg.temporal_scores  # noqa: E402, F401

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from common.errors import DataError
-from data_prep.seg.cityscapes import check, main, prepare, train_id_table
+from data_prep.seg.cityscapes import check, main, prepare, prepare_sequences, train_id_table
 
 # The set's published table: label id -> train id, 255 for what is ignored.
 TABLE = [255] * 7 + [0, 1, 255, 255, 2, 3, 4, 255, 255, 255, 5, 255, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
@@ -100,3 +100,63 @@ def test_check_finds_bad_labels(root, label, message):
     cv2.imwrite(str(root / "gtFine/val/aachen/aachen_000000_000019_gtFine_labelTrainIds.png"), label)
     with pytest.raises(DataError, match=message):
         check(root, allow_partial=True)
+
+
+def write_frames(root, split, numbers, city="aachen"):
+    folder = root / "leftImg8bit_sequence" / split / city
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in numbers:
+        (folder / f"{city}_000000_{number:06d}_leftImg8bit.png").write_bytes(b"frame")
+
+
+def test_frames_around_the_labelled_pictures_are_counted(root):
+    for split in ("train", "val"):
+        write_frames(root, split, (17, 18, 20, 21))
+    assert prepare_sequences(root, 2) == 8
+
+
+def test_sequence_has_19_frames_before_and_10_after_a_label(root):
+    for split in ("train", "val"):
+        write_frames(root, split, [*range(19), *range(20, 30)])
+    assert prepare_sequences(root, 19) == 58
+    with pytest.raises(DataError, match=r"expected 1\.\.19 frames .* found 20"):
+        prepare_sequences(root, 20)
+
+
+def test_missing_frames_are_named_with_their_number(root):
+    write_frames(root, "train", (18, 20))
+    write_frames(root, "val", (18,))
+    with pytest.raises(
+        DataError,
+        match=r"4 frames up to 1 .* 1 of them are missing .*sequence/val/aachen/aachen_000000_000020_leftImg8",
+    ):
+        prepare_sequences(root, 1)
+
+
+def test_only_missing_frames_around_labels_are_extracted(root):
+    write_frames(root, "train", (18,))
+    with zipfile.ZipFile(root / "leftImg8bit_sequence_trainvaltest.zip", "w") as archive:
+        for split in ("train", "val"):
+            for number in (17, 18, 20, 21):
+                name = f"leftImg8bit_sequence/{split}/aachen/aachen_000000_{number:06d}_leftImg8bit.png"
+                archive.writestr(name, b"packed")
+    with pytest.raises(DataError, match="run without --check"):
+        prepare_sequences(root, 1, only_look=True)
+    assert prepare_sequences(root, 1) == 4
+    found = sorted((root / "leftImg8bit_sequence").rglob("*.png"))
+    assert [(path.parts[-3], path.name[14:20]) for path in found] == [
+        ("train", "000018"),
+        ("train", "000020"),
+        ("val", "000018"),
+        ("val", "000020"),
+    ]
+    assert [path.read_bytes() for path in found] == [b"frame", b"packed", b"packed", b"packed"]
+
+
+def test_command_line_looks_for_sequences_when_asked(root, capsys):
+    for split in ("train", "val"):
+        write_frames(root, split, (18, 20))
+    assert main([str(root), "--allow-partial", "--sequences", "1"]) == 0
+    assert "4 frames around the labelled pictures" in capsys.readouterr().out
+    assert main([str(root), "--allow-partial", "--check", "--sequences", "2"]) == 2
+    assert "4 of them are missing" in capsys.readouterr().err
