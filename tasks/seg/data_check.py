@@ -28,6 +28,15 @@ SOURCES = {
         "CamVid in SegNet's layout, or the original 32-class download",
         "python data_prep/seg/camvid.py FOLDER_OF_THE_DOWNLOAD --out {root}",
     ),
+    "ADE20KDataset": Source(
+        "http://data.csail.mit.edu/places/ADEchallenge/ADEChallengeData2016.zip",
+        "put the file beside {root}, then: python data_prep/seg/ade20k.py {root}",
+    ),
+    "PascalContextDataset59": Source(
+        "VOCtrainval_03-May-2010.tar of http://host.robots.ox.ac.uk/pascal/VOC/voc2010, and trainval_merged.json of "
+        "PASCAL in Detail",
+        "extract the first, put the second into {root}, then: python data_prep/seg/pascal_context.py {root}",
+    ),
 }
 # The generator's default folder, and the file that it leaves in every folder.
 GENERATED_FOLDER, GENERATED_FILE = "synthetic_street", "synthetic.json"

@@ -6,12 +6,12 @@ import functools
 import pytest
 import torch
 from conftest import ROOT
-from mmengine.config import ConfigDict
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from small_segmentors import SIZE, small
 from toys import set_iteration
 
 import tasks.seg  # noqa: F401
@@ -20,7 +20,6 @@ from common.config import check_keys, read_config
 FOLDER = ROOT / "configs" / "seg"
 CITYSCAPES = ("acam_deeplabv3_r18", "acam_deeplabv3_mv2", "acam_pspnet_r18")
 CAMVID = ("acam_deeplab_camvid", "acam_deeplab_camvid_small", "acam_deeplab_mini")
-SIZE = 64
 
 
 @functools.cache
@@ -52,38 +51,6 @@ def test_arms_differ_from_bpkds_in_their_losses_alone(name):
     acam, bpkd = (copy.deepcopy(config(each)._cfg_dict) for each in (name, name.replace("acam", "bpkd")))
     acam.model.pop("losses"), bpkd.model.pop("losses")
     assert acam == bpkd
-
-
-def small(part):
-    """The same network with a narrow ResNet-18 or MobileNetV2, narrow heads and no batch norm across processes."""
-    part = ConfigDict(part)
-    part.update(pretrained=None, data_preprocessor={**part.data_preprocessor, "size": (SIZE, SIZE)})
-    backbone = part.backbone
-    backbone.update(init_cfg=None)
-    if backbone.type == "MobileNetV2":
-        backbone.widen_factor = 0.25
-        outs = [8, 8, 24, 80]
-    elif backbone.type == "EfficientNetLite0":
-        outs = None
-    else:
-        backbone.update(depth=18, base_channels=8, stem_channels=8)
-        outs = [8, 16, 32, 64]
-    for head in (part.decode_head, part.auxiliary_head):
-        if head is not None:
-            head.channels = 16
-            if outs:
-                head.in_channels = outs[head.in_index]
-                head.update({"c1_in_channels": outs[0]} if "c1_in_channels" in head else {})
-    without_sync(part)
-    return part
-
-
-def without_sync(part):
-    if part.get("type") == "SyncBN":
-        part["type"] = "BN"
-    for value in part.values():
-        if isinstance(value, dict):
-            without_sync(value)
 
 
 def labelled_images(classes):

@@ -31,6 +31,14 @@ def test_missing_camvid_names_its_preparation(tmp_path):
         check_data(config({"type": "CamVidDataset", "data_root": str(tmp_path / "camvid")}))
 
 
+@pytest.mark.parametrize(
+    ("kind", "script"), [("ADE20KDataset", "ade20k.py"), ("PascalContextDataset59", "pascal_context.py")]
+)
+def test_missing_sets_of_bpkds_tables_name_their_preparation(tmp_path, kind, script):
+    with pytest.raises(DataError, match=rf"python data_prep/seg/{script} {tmp_path}/set"):
+        check_data(config({"type": kind, "data_root": str(tmp_path / "set")}))
+
+
 def test_missing_generated_data_names_the_generator(tmp_path):
     root = tmp_path / "synthetic_street"
     with pytest.raises(
@@ -60,7 +68,7 @@ def test_a_folder_of_streets_is_not_called_generated(tmp_path, dataset, name):
 
 def test_missing_data_of_another_kind_says_how_to_point_elsewhere(tmp_path):
     with pytest.raises(DataError, match=r"expected val images in .*/ade but there is no such folder; set data_root"):
-        check_data(config({"type": "ADE20KDataset", "data_root": str(tmp_path / "ade")}, "val"))
+        check_data(config({"type": "LoveDADataset", "data_root": str(tmp_path / "ade")}, "val"))
 
 
 def test_empty_folder_is_called_empty(tmp_path):

@@ -1,0 +1,3 @@
+# For crops of 360x360: class scores of 45x45 are too small for the critic of four blocks; its first is left out (ours).
+_base_ = "./loss_skd_rerun.py"
+_skd = dict(adversarial=dict(widths=(128, 256, 512), attention=(2, 3)))

@@ -1,0 +1,3 @@
+# CIRKD (Yang et al., CVPR 2022) on ADE20K: DeepLabV3+ R101 -> MobileNetV2. BPKD's table: 31.56 -> 32.24 mIoU.
+_base_ = ["../_base_/seg/pair_deeplab_ade20k.py", "../_base_/seg/loss_cirkd_ade20k.py"]
+model = dict(losses={{_base_._cirkd}})
