@@ -145,13 +145,16 @@ def test_teacher_is_asked_once_for_all_runs_and_not_while_training(make):
     assert Scaled.asked == 72 + 32
 
 
-def test_runs_that_start_together_ask_the_teacher_once(make, monkeypatch):
+def test_runs_that_start_together_ask_the_teacher_once(tmp_path, monkeypatch):
     """The second waits for the first, and then asks only what is checked at every start."""
-    Scaled.asked = 0
+    monkeypatch.setattr("common.cache.BATCH", 16)
+    model = MODELS.build({"type": "Classifier", "network": {"type": "Scaled"}})
+    teacher, settings = FrozenTeacher(model), {"folder": tmp_path, "dataset": Noise()}
     real = common.cache._store_alone
     monkeypatch.setattr("common.cache._store_alone", lambda *given: (time.sleep(0.3), real(*given)))
+    Scaled.asked = 0
     with ThreadPoolExecutor(2) as runs:
-        list(runs.map(lambda _: make(), range(2)))
+        list(runs.map(lambda _: cached_teacher(teacher, settings, ["network"], model.data_preprocessor), range(2)))
     assert Scaled.asked == 32 + 40 + 32
 
 

@@ -13,6 +13,7 @@ from toys import ToySegmentor
 from common.distiller import Distiller
 from common.finite import NonFiniteLossError
 from common.hooks import FiniteLossHook, JoinCheckpointHook, ProgressHook, SeededStepHook, SplitCheckpointHook, commit
+from common.provenance import portable_path
 
 LOSS = {"type": "CWDLoss", "student": "features", "teacher": "features", "weight": 3.0}
 
@@ -63,7 +64,7 @@ def test_provenance_names_the_file_of_a_warm_start_as_it_was_when_training_began
     hook.before_train(runner)
     path.unlink()
     hook.before_save_checkpoint(runner, checkpoint)
-    assert checkpoint["distill"]["start"] == {"checkpoint": "…/alone.pth", "sha256": sha256}
+    assert checkpoint["distill"]["start"] == {"checkpoint": portable_path(path), "sha256": sha256}
 
 
 def test_provenance_of_a_random_start_names_none(distiller):
