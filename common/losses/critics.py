@@ -31,6 +31,7 @@ OBJECTIVES = {
     "hinge": (hinge_generator_loss, hinge_discriminator_loss),
     "lsgan": (lsgan_generator_loss, lsgan_discriminator_loss),
 }
+SPACES = ("logits", "probabilities")
 SMALLEST_GRID = 2  # cells a side that a feature critic comes down to
 
 
@@ -68,6 +69,7 @@ class AdversarialLoss(ShapedLoss):
             image: what the critic is shown too, where it was made for one.
         """
         self._check(student, teacher)
+        student = self.seen(student)
         frozen = {name: value.detach() for name, value in self.critic.named_parameters()}
         given = () if image is None else (image,)
         return OBJECTIVES[self.objective][0](functional_call(self.critic, frozen, (student, *given)))
@@ -76,7 +78,7 @@ class AdversarialLoss(ShapedLoss):
     def critic_loss(self, student: Tensor, teacher: Tensor, image: Tensor | None = None) -> Tensor:
         """What the critic minimises for the same maps, of which none gets a gradient; a scalar."""
         self._check(student, teacher)
-        student, teacher = student.detach(), teacher.detach()
+        student, teacher = self.seen(student.detach()), self.seen(teacher.detach())
         given = () if image is None else (image,)
         loss = OBJECTIVES[self.objective][1](self.critic(teacher, *given), self.critic(student, *given))
         if self.penalty:
@@ -88,6 +90,10 @@ class AdversarialLoss(ShapedLoss):
         """Keep the critic's weights within the limit."""
         if self.clip:
             clip_weights(self.critic, self.clip)
+
+    def seen(self, maps: Tensor) -> Tensor:
+        """What the critic is shown of maps ``(B, C, H, W)``."""
+        return maps
 
     def _check(self, student: Tensor, teacher: Tensor) -> None:
         self.check_built()
@@ -149,6 +155,8 @@ class LogitGANLoss(AdversarialLoss):
         spectral_norm: of the critic's convolutions.
         widths: output channels of the critic's blocks, see `LogitDiscriminator`.
         attention: after which blocks the critic has self-attention.
+        space: what the critic sees: ``'logits'``, as the authors' does, or ``'probabilities'``, their softmax over
+            classes, for a teacher that has no logits (several fused ones).
 
     [0] Liu et al., Structured Knowledge Distillation for Semantic Segmentation, CVPR 2019.
     """
@@ -165,7 +173,11 @@ class LogitGANLoss(AdversarialLoss):
         spectral_norm: bool = True,
         widths: tuple[int, ...] = (64, 128, 256, 512),
         attention: tuple[int, ...] = (3, 4),
+        space: str = "logits",
     ):
+        if space not in SPACES:
+            raise ValueError(f"expected space to be one of {SPACES} but found {space!r}")
+        self.space = space
         self._layout = {
             "image_channels": image_channels,
             "spectral_norm": spectral_norm,
@@ -179,3 +191,6 @@ class LogitGANLoss(AdversarialLoss):
 
     def make_layers(self, num_classes: int) -> None:
         self.critic = LogitDiscriminator(num_classes, **self._layout)
+
+    def seen(self, maps: Tensor) -> Tensor:
+        return maps.softmax(1) if self.space == "probabilities" else maps

@@ -38,9 +38,16 @@ SOURCES = {
         "extract the first, put the second into {root}, then: python data_prep/seg/pascal_context.py {root}",
     ),
 }
-# The generator's default folder, and the file that it leaves in every folder.
-GENERATED_FOLDER, GENERATED_FILE = "synthetic_street", "synthetic.json"
-GENERATED = Source("nothing to download: it is generated", "python data_prep/seg/synthetic.py --out {root}")
+_GENERATED = "nothing to download: it is generated"
+# A generator's default folder, the file that it leaves in every folder, and its command.
+GENERATED = (
+    ("synthetic_street", "synthetic.json", Source(_GENERATED, "python data_prep/seg/synthetic.py --out {root}")),
+    (
+        "synthetic_video",
+        "video.json",
+        Source(_GENERATED, "python -m data_prep.seg.video {root} --clips 40 --test-clips 12 --size 160 120 --reach 2"),
+    ),
+)
 
 
 def check_data(cfg: Config, parts: tuple[str, ...] = ("train", "val")) -> None:
@@ -60,12 +67,15 @@ def check_data(cfg: Config, parts: tuple[str, ...] = ("train", "val")) -> None:
                 raise DataError(_three_lines(dataset["type"], root, folder, part))
 
 
-def _is_generated(kind: str, root: Path) -> bool:
-    return kind == "CamVidDataset" and (root.name == GENERATED_FOLDER or (root / GENERATED_FILE).is_file())
+def _generated(kind: str, root: Path) -> Source | None:
+    if kind != "CamVidDataset":
+        return None
+    return next((made for folder, file, made in GENERATED if root.name == folder or (root / file).is_file()), None)
 
 
 def _three_lines(kind: str, root: Path, missing: Path, part: str) -> str:
-    source = GENERATED if _is_generated(kind, root) else SOURCES.get(kind)
+    generated = _generated(kind, root)
+    source = generated or SOURCES.get(kind)
     found = "the folder is empty" if missing.is_dir() else "there is no such folder"
     if source is None:
         return f"expected {part} images in {missing} but {found}; set data_root (--data-root)"
@@ -74,6 +84,6 @@ def _three_lines(kind: str, root: Path, missing: Path, part: str) -> str:
         f"get it:     {source.origin}",
         f"prepare it: {source.command.format(root=root)}",
     ]
-    if source is not GENERATED:
+    if generated is None:
         lines[-1] += f"   (or try {source.mini}, which needs no download)"
     return "\n".join(lines)

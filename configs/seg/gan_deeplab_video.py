@@ -1,0 +1,14 @@
+# The GAN term alone on generated street video. See ../_base_/seg/loss_stkd.py.
+_base_ = ["../_base_/seg/pair_video.py", "../_base_/seg/loss_stkd.py"]
+model = dict(
+    losses=dict(
+        holistic={{_base_._stkd.holistic}},
+    )
+)
+optim_wrapper = dict(
+    _delete_=True,
+    constructor="CriticOptimWrapperConstructor",
+    student={{_base_.optim_wrapper}},
+    critic={{_base_._critic}},
+)
+param_scheduler = dict(_delete_=True, student={{_base_.param_scheduler}}, critic=[])
