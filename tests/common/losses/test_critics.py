@@ -104,3 +104,25 @@ def test_what_is_unknown_is_refused(options, message):
 def test_maps_of_different_shape_are_refused():
     with pytest.raises(ValueError, match="expected teacher map of shape"):
         feature_gan()(MAPS[0], MAPS[1][:, :, :2])
+
+
+def test_a_critic_of_probabilities_sees_no_constant_of_the_scores():
+    """A fused teacher has probabilities alone: what is added to all scores of a pixel must not tell the two apart."""
+    torch.manual_seed(0)
+    loss = LogitGANLoss(3, widths=(4, 4), attention=(), spectral_norm=False, space="probabilities").double()
+    student, teacher, constant = torch.randn(3, 2, 3, 16, 16, dtype=torch.float64).unbind()
+    shift = constant[:, :1]
+    torch.testing.assert_close(loss(student + shift, teacher), loss(student, teacher))
+    # The penalty draws a place between the two maps.
+    found = []
+    for maps in ((student, teacher), (student + shift, teacher.log_softmax(1))):
+        torch.manual_seed(1)
+        found.append(loss.critic_loss(*maps))
+    torch.testing.assert_close(*found)
+
+
+def test_an_unknown_space_is_refused():
+    with pytest.raises(
+        ValueError, match=r"expected space to be one of \('logits', 'probabilities'\) but found 'probs'"
+    ):
+        LogitGANLoss(3, space="probs")
