@@ -9,15 +9,34 @@ metrics = ["mIoU", "TC", "flicker", "boundary_F"]
 lower_is_better = ["flicker"]
 seeds = [0, 1, 2]
 baseline = "student alone"
-_branches = {"teacher.model.cnn": "teacher, convolutions", "teacher.model.transformer": "teacher, attention"}
 rows = [
     dict(name="teacher, convolutions", config="configs/seg/teacher_deeplab_video.py", seeds=[0]),
     dict(name="teacher, attention", config="configs/seg/teacher_segformer_video.py", seeds=[0]),
     dict(name="student alone", config="configs/seg/student_deeplab_video.py"),
     dict(name="+ temporal loss", config="configs/seg/temporal_deeplab_video.py"),
-    dict(name="+ GAN", config="configs/seg/gan_deeplab_video.py", teachers=_branches),
-    dict(name="+ pixels", config="configs/seg/kd_deeplab_video.py", teachers=_branches),
-    dict(name="+ pixels and pairs", config="configs/seg/pair_deeplab_video.py", teachers=_branches),
-    dict(name="+ pairs of frames", config="configs/seg/frames_deeplab_video.py", teachers=_branches),
-    dict(name="+ all", config="configs/seg/stkd_deeplab_video.py", teachers=_branches),
+    dict(
+        name="+ GAN",
+        config="configs/seg/gan_deeplab_video.py",
+        teachers={"teacher.model.cnn": "teacher, convolutions", "teacher.model.transformer": "teacher, attention"},
+    ),
+    dict(
+        name="+ pixels",
+        config="configs/seg/kd_deeplab_video.py",
+        teachers={"teacher.model.cnn": "teacher, convolutions", "teacher.model.transformer": "teacher, attention"},
+    ),
+    dict(
+        name="+ pixels and pairs",
+        config="configs/seg/pair_deeplab_video.py",
+        teachers={"teacher.model.cnn": "teacher, convolutions", "teacher.model.transformer": "teacher, attention"},
+    ),
+    dict(
+        name="+ pairs of frames",
+        config="configs/seg/frames_deeplab_video.py",
+        teachers={"teacher.model.cnn": "teacher, convolutions", "teacher.model.transformer": "teacher, attention"},
+    ),
+    dict(
+        name="+ all",
+        config="configs/seg/stkd_deeplab_video.py",
+        teachers={"teacher.model.cnn": "teacher, convolutions", "teacher.model.transformer": "teacher, attention"},
+    ),
 ]
