@@ -14,10 +14,11 @@ import torch
 from mmengine.config import Config
 from mmengine.model import BaseModel
 from mmengine.model.utils import revert_sync_batchnorm
-from mmengine.optim import build_optim_wrapper
+from mmengine.optim import OptimWrapper, OptimWrapperDict, build_optim_wrapper
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
+from common.distiller import CRITIC
 from common.errors import ConfigError
 from common.finite import check_finite
 from common.report import Table
@@ -25,8 +26,10 @@ from common.terms import STUDENT, DistillationTerms
 
 STUDENT_STEP = "student step"
 TEACHER_FORWARD = "teacher forward"
+FLOOR = (STUDENT_STEP, TEACHER_FORWARD)
 STEP = "{} step"
 LOSS = "{} loss alone"
+CRITIC_STEP = "{} critic's step alone"
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 DTYPES = ("float16", "bfloat16")
 
@@ -96,11 +99,13 @@ class Comparison:
         phases: what to run, in the order of a round.
         steps: names of the phases that are held against the floor.
         facts: what the networks are, for the report.
+        floors: phase -> the phases that make its floor where that is another, such as that of a step on two frames.
     """
 
     phases: dict[str, Callable[[], object]]
     steps: list[str]
     facts: dict[str, object] = field(default_factory=dict)
+    floors: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Spread(NamedTuple):
@@ -155,10 +160,10 @@ def time_rounds(
     return seconds
 
 
-def over_floor(seconds: Mapping[str, Sequence[float]], name: str) -> list[float]:
-    """Per round: seconds of phase ``name`` over (plain student step + teacher forward) of the same round."""
-    rounds = zip(seconds[name], seconds[STUDENT_STEP], seconds[TEACHER_FORWARD], strict=True)
-    return [phase / (student + teacher) for phase, student, teacher in rounds]
+def over_floor(seconds: Mapping[str, Sequence[float]], name: str, floor: Sequence[str] = FLOOR) -> list[float]:
+    """Per round: seconds of phase ``name`` over the sum of those of the phases ``floor`` in the same round."""
+    rounds = zip(*(seconds[phase] for phase in (name, *floor)), strict=True)
+    return [phase / sum(parts) for phase, *parts in rounds]
 
 
 def over_plain(result: Mapping[str, Any], name: str) -> Spread:
@@ -203,9 +208,9 @@ def measure(
             what other jobs on the machine take, and everything that a GPU does.
 
     Returns:
-        ``options``, ``facts``, ``threads``, ``clock``, ``rounds``, ``warmup``; ``phases``: name -> ``seconds``
-        (median, quartiles, every round), ``over_floor`` (the same, as a ratio) and ``peak_bytes``; and ``steps``,
-        the names of the phases whose ``over_floor`` is the overhead of distilling.
+        ``options``, ``facts``, ``floors``, ``threads``, ``clock``, ``rounds``, ``warmup``; ``phases``: name ->
+        ``seconds`` (median, quartiles, every round), ``over_floor`` (the same, as a ratio) and ``peak_bytes``; and
+        ``steps``, the names of the phases whose ``over_floor`` is the overhead of distilling.
 
     Raises:
         ConfigError: for a clock that cannot see the device.
@@ -215,7 +220,7 @@ def measure(
     seconds = time_rounds(comparison.phases, rounds, warmup, CLOCKS[clock], options.synchronise, progress)
     phases = {}
     for name, run in comparison.phases.items():
-        ratios = over_floor(seconds, name)
+        ratios = over_floor(seconds, name, comparison.floors.get(name, FLOOR))
         phases[name] = {
             "seconds": {**Spread.of(seconds[name])._asdict(), "rounds": seconds[name]},
             "over_floor": {**Spread.of(ratios)._asdict(), "rounds": ratios},
@@ -224,6 +229,7 @@ def measure(
     return {
         "options": asdict(options),
         "facts": comparison.facts,
+        "floors": {name: list(floor) for name, floor in comparison.floors.items()},
         "threads": torch.get_num_threads(),
         "clock": clock,
         "rounds": rounds,
@@ -280,18 +286,23 @@ def training_step(
 
 def engine_step(model: BaseModel, cfg: Config, batch: dict[str, Any], options: Options) -> Callable[[], object]:
     """One training iteration of the engine on ``batch``, with the config's optimisers at learning rate 0."""
+    optimizer = _standing_optimizer(model, cfg, options)
+
+    def step() -> None:
+        check_finite(model.train_step(batch, optim_wrapper=optimizer), step=0)
+
+    return step
+
+
+def _standing_optimizer(model: BaseModel, cfg: Config, options: Options) -> OptimWrapper | OptimWrapperDict:
+    """The config's optimisers at learning rate 0."""
     settings = copy.deepcopy(cfg.optim_wrapper)
     # With critics there is one for the student and one for them.
     for wrapper in (settings,) if "optimizer" in settings else (settings.student, settings.critic):
         wrapper.optimizer.lr = 0.0
         if options.amp:
             wrapper.type = "AmpOptimWrapper"
-    optimizer = build_optim_wrapper(model, settings)
-
-    def step() -> None:
-        check_finite(model.train_step(batch, optim_wrapper=optimizer), step=0)
-
-    return step
+    return build_optim_wrapper(model, settings)
 
 
 def placed(model: BaseModel, options: Options) -> BaseModel:
@@ -307,15 +318,10 @@ def placed(model: BaseModel, options: Options) -> BaseModel:
 
 def loss_alone(terms: DistillationTerms, step: Callable[[], object], options: Options) -> Callable[[], object]:
     """Forward and backward of the distillation losses on tensors that one run of ``step`` leaves behind."""
-    stored: list[Any] = []
-    handle = terms.register_forward_pre_hook(lambda _module, arguments: stored.append(arguments))
-    try:
-        step()
-    finally:
-        handle.remove()
-    values, at_step = stored[0]
-    detached = {owner: _detached(each, owner == STUDENT) for owner, each in values.items()}
-    leaves = [t for t in _tensors(detached.get(STUDENT, {})) if t.requires_grad]
+    values, at_step = _left_behind(terms, step)
+    # A student's maps of another frame, STUDENT@VIEW, get gradients too.
+    detached = {owner: _detached(each, owner.partition("@")[0] == STUDENT) for owner, each in values.items()}
+    leaves = [t for t in _tensors(detached) if t.requires_grad]
 
     def run() -> None:
         with options.autocast():
@@ -325,6 +331,36 @@ def loss_alone(terms: DistillationTerms, step: Callable[[], object], options: Op
             leaf.grad = None
 
     return run
+
+
+def critic_alone(model: BaseModel, cfg: Config, step: Callable[[], object], options: Options) -> Callable[[], object]:
+    """The step of a distiller's critics on maps that one run of ``step`` leaves behind, at learning rate 0.
+
+    That is their losses, backward, optimiser, and what comes after it.
+    """
+    values, at_step = _left_behind(model.terms, step)
+    detached = {owner: _detached(each, False) for owner, each in values.items()}
+    optimizer = _standing_optimizer(model, cfg, options)[CRITIC]
+
+    def run() -> None:
+        with optimizer.optim_context(model):
+            losses = model.terms.critic_losses(detached, at_step)
+        optimizer.update_params(sum(losses.values()))
+        for loss in model.terms.adversaries():
+            loss.after_critic_step()
+
+    return run
+
+
+def _left_behind(terms: DistillationTerms, step: Callable[[], object]) -> tuple[Any, int]:
+    """What one run of ``step`` gives to the distillation losses: values by owner, and the training iteration."""
+    stored: list[Any] = []
+    handle = terms.register_forward_pre_hook(lambda _module, arguments: stored.append(arguments))
+    try:
+        step()
+    finally:
+        handle.remove()
+    return stored[0]
 
 
 def _detached(value: Any, trained: bool) -> Any:

@@ -1,5 +1,9 @@
 """Time and memory of a distillation step against its floor: a plain student step and the teachers' forward passes.
 
+``seg`` has methods on two frames of a video too (temporal, frames, gan, stkd). Their floor holds the student's pass on
+the second frame, and the teacher's where they use it; warping, optical flow, estimated and kept, and the critic's step
+stand beside them.
+
 ``amr`` and ``landmarks`` also measure steps with what teachers say stored, and hold each step against a plain one.
 
 ``losses`` measures each loss of `common.losses` by itself instead, beside other implementations of it; ``stream`` what
@@ -13,6 +17,7 @@ Examples:
     python tools/benchmark.py classifier
     python tools/benchmark.py seg --methods kd cwd bpkd --threads 1
     python tools/benchmark.py seg --paper --rounds 7 --json seg_512.json
+    python tools/benchmark.py seg --methods temporal frames gan stkd --threads 1 --clock cpu
     python tools/benchmark.py amr --methods skd --threads 1 --clock cpu
     python tools/benchmark.py landmarks --threads 1 --clock cpu
     python tools/benchmark.py stream student.onnx student.int8.onnx --threads 1 --clock cpu
@@ -74,7 +79,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("task", nargs="?", choices=TASKS, default="seg", help="(%(default)s)")
     parser.add_argument("onnx", nargs="*", metavar="NETWORK.onnx", help="stream, video: networks")
     parser.add_argument("--losses", nargs="+", metavar="LOSS", help="losses: names in common.losses (all)")
-    parser.add_argument("--methods", nargs="+", metavar="METHOD", help="such as bpkd (seg), acam (det), skd (amr)")
+    parser.add_argument(
+        "--methods", nargs="+", metavar="METHOD", help="such as bpkd, stkd (seg), acam (det), skd (amr)"
+    )
     parser.add_argument(
         "--size",
         type=image_size,
@@ -152,6 +159,8 @@ def main(argv: list[str] | None = None) -> None:
         ratio = benchmark.over_plain(result, name)
         print(f"{name}: {ratio.median:.3f} of a plain step ({ratio.lower:.3f}-{ratio.upper:.3f})")
     print("floor: student step + teacher forward of the same round; peak: tensors beyond those alive before the phase")
+    for name, floor in result["floors"].items():
+        print(f"floor of {name}: {' + '.join(floor)}")
     if args.json:
         write_json(args.json, {**result, "provenance": provenance()})
 

@@ -1,10 +1,16 @@
-"""Predict with a trained network: picture the segmentation of images, find objects in images and videos, find the
-landmarks of faces in images, videos and what a camera sees, or tell the modulations in IQ recordings.
+"""Predict with a trained network: picture the segmentation of images and videos, find objects in images and videos,
+find the landmarks of faces in images, videos and what a camera sees, or tell the modulations in IQ recordings.
+
+Of videos, segmentation also tells how steady each network's labels are from frame to frame along OpenCV's DIS optical
+flow (TC: mean IoU of a frame's labels with the next frame's; flicker: share of a class's pixels that change, mean over
+classes; changed: share of all pixels), as a table and a curve over time, and frames per second of the network alone.
 
 Examples:
     python tools/predict.py STUDENT.onnx photo.jpg holiday/ clip.mp4 --pts
     python tools/predict.py STUDENT.onnx camera:0 --faces 1
     python tools/predict.py CONFIG.py STUDENT.pth IMAGES --teacher TEACHER_CONFIG.py TEACHER.pth --labels
+    python tools/predict.py CONFIG.py DISTILLED.pth drive.mp4 --name distilled --beside plain PLAIN_CONFIG.py PLAIN.pth
+    python tools/predict.py CONFIG.py STUDENT.pth CamVid/val --clip 15 --labels
     python tools/predict.py DETECTOR.onnx IMAGES clip.mp4 --threshold 0.5 --coco annotations.json
     python tools/predict.py capture.sigmf-meta
     python tools/predict.py NETWORK.onnx capture.cu8 --sample-rate 2.4e6 --symbol-rate 50e3 --noise-gate 6
@@ -29,7 +35,7 @@ WEIGHTS = (".pth", ".pt", ".ckpt", ".safetensors")
 NEGATIVE = re.compile(r"-[\d.]+e[+-]?\d+", re.IGNORECASE)
 # Options for one kind of input; those that are not given are left to the task.
 SEVERAL = "several kinds of input"
-IMAGES = "segmentation of images"
+IMAGES = "segmentation of images and videos"
 BOXES = "boxes in images"
 FACES = "faces in images and videos"
 RECORDINGS = "IQ recordings"
@@ -48,7 +54,7 @@ def parse_args(arguments: list[str] | None) -> argparse.Namespace:
         "inputs",
         nargs="+",
         metavar="INPUT",
-        help="image files or folders of images, for boxes and faces also videos, for faces camera:0; or recordings: "
+        help="image files, videos, or folders of them, for faces also camera:0; or recordings: "
         ".sigmf-meta, .cf32, .cfile, .cs16, .cs8, .cu8, .wav, .npy, - for standard input. Before them the network: "
         "the config of it, or of the run that distilled it, and its weights; or an ONNX file; without either, "
         "recordings go to the network that comes with the suite",
@@ -95,6 +101,20 @@ def _add_common_options(group: argparse._ArgumentGroup) -> None:
 def _add_image_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--opacity", type=float, help="of the colours, 0 to 1 (0.5)")
     group.add_argument("--labels", action="store_true", help="also write label maps (value = class)")
+    group.add_argument(
+        "--beside",
+        nargs=3,
+        action="append",
+        metavar=("NAME", "CONFIG", "CHECKPOINT"),
+        help="one more network to show side by side, such as: plain CONFIG.py PLAIN.pth; may be given several times",
+    )
+    group.add_argument("--name", help="what to call the network itself in pictures and tables (network, student)")
+    group.add_argument(
+        "--clip", type=float, metavar="FPS", help="images in folders are frames of clips, so many per second"
+    )
+    group.add_argument(
+        "--no-consistency", action="store_true", help="of videos: leave out how steady labels are, which takes time"
+    )
 
 
 def _add_face_options(group: argparse._ArgumentGroup) -> None:

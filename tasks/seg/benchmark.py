@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -12,30 +12,39 @@ from mmengine.model import BaseModel
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
+from torch import Tensor
 
 import tasks.seg  # noqa: F401  (registers mmseg's networks and ours)
 from common.benchmark import (
+    CRITIC_STEP,
     LOSS,
     STEP,
     STUDENT_STEP,
     TEACHER_FORWARD,
     Comparison,
     Options,
+    critic_alone,
     engine_step,
     loss_alone,
     placed,
 )
 from common.config import read_config
 from common.cost import count_parameters
+from common.errors import ConfigError, did_you_mean
 from common.provenance import portable_path
+from common.taps import tensors_in
 from common.teacher import FrozenTeacher
 from common.teacher_config import teacher_model_config, without_pretrained
 from common.training import forget_pretrained
-from tasks.seg.methods import distilled_config
+from tasks.seg.clip_benchmark import CLIP_METHODS, NEXT_FRAME, add_neighbours, clip_config, clip_floor, clip_parts
+from tasks.seg.methods import METHODS, distilled_config
 
 
 def segmentation(options: Options, student: str, teacher: str, methods: Sequence[str]) -> Comparison:
     """A plain step of a student, its teacher's forward pass, and a distillation step by each method.
+
+    With methods on two frames of a video there are also the student's pass on the second frame, which is part of their
+    floor, as is the teacher's where they use it; and, each by itself, warping, optical flow, and the critic's step.
 
     A step is what a run of the engine does with a batch of raw images: normalising, forward with mmseg's own losses
     and accuracy, backward, optimiser, and the check for finite losses. Weights are random and the learning rate
@@ -45,11 +54,12 @@ def segmentation(options: Options, student: str, teacher: str, methods: Sequence
         options: size, batch and device.
         student: config of the student alone.
         teacher: config of the teacher.
-        methods: keys of `tasks.seg.methods.METHODS`.
+        methods: keys of `tasks.seg.methods.METHODS`, or of `tasks.seg.clip_benchmark.CLIP_METHODS`.
 
     Raises:
         ConfigError: for configs that are missing or do not fit together, or an unknown method.
     """
+    _check_methods(methods)
     cfg = read_config(student)
     init_default_scope(cfg.get("default_scope", "mmseg"))
     torch.manual_seed(0)
@@ -64,20 +74,28 @@ def segmentation(options: Options, student: str, teacher: str, methods: Sequence
     head = cfg.model.decode_head
     classes = (head[-1] if isinstance(head, (list, tuple)) else head).num_classes
     batch = street_batch(options, classes)
+    on_clips = any(method in CLIP_METHODS for method in methods)
+    if on_clips:
+        add_neighbours(batch)
     images = plain.data_preprocessor(batch, True)["inputs"]
 
     def forward_teacher() -> None:
         with options.autocast():
             frozen(images, None, mode="tensor")
 
-    steps = {method: engine_step(model, cfg, batch, options) for method, model in models.items()}
+    steps = {method: engine_step(model, model_cfg, batch, options) for method, (model, model_cfg) in models.items()}
     phases = {STUDENT_STEP: engine_step(plain, cfg, batch, options), TEACHER_FORWARD: forward_teacher}
+    if on_clips:
+        phases[NEXT_FRAME] = _on_another_frame(plain, images, options)
     for method, step in steps.items():
         phases[STEP.format(method)] = step
-        phases[LOSS.format(method)] = loss_alone(models[method].terms, step, options)
+        phases |= _parts(method, *models[method], step, options)
+    if on_clips:
+        phases |= clip_parts(batch, classes, options)
     return Comparison(
         phases=phases,
         steps=[STEP.format(method) for method in methods],
+        floors={STEP.format(method): clip_floor(method) for method in methods if method in CLIP_METHODS},
         facts={
             "student": portable_path(student),
             "teacher": portable_path(teacher),
@@ -88,14 +106,47 @@ def segmentation(options: Options, student: str, teacher: str, methods: Sequence
     )
 
 
-def _distiller(cfg: Config, teacher: str, method: str, options: Options) -> BaseModel:
-    distilled = distilled_config(cfg, teacher, "", method)
-    distilled.model.teachers.teacher.update(checkpoint=None, dtype=options.teacher_dtype)
+def _check_methods(methods: Sequence[str]) -> None:
+    known = (*METHODS, *CLIP_METHODS)
+    for method in methods:
+        if method not in known:
+            raise ConfigError(f"no method {method!r}; there are {', '.join(known)}{did_you_mean(method, known)}")
+
+
+def _parts(
+    method: str, model: BaseModel, cfg: Config, step: Callable[[], object], options: Options
+) -> dict[str, Callable[[], object]]:
+    """A method's losses alone; with a critic, whose losses are more than the student's, its step alone."""
+    if model.terms.adversaries():
+        return {CRITIC_STEP.format(method): critic_alone(model, cfg, step, options)}
+    return {LOSS.format(method): loss_alone(model.terms, step, options)}
+
+
+def _distiller(cfg: Config, teacher: str, method: str, options: Options) -> tuple[BaseModel, Config]:
+    if method in CLIP_METHODS:
+        distilled = clip_config(cfg, teacher, method)
+    else:
+        distilled = distilled_config(cfg, teacher, "", method)
+    for settings in distilled.model.teachers.values():
+        settings.update(checkpoint=None, dtype=options.teacher_dtype)
     forget_pretrained(distilled)
     model = MODELS.build(distilled.model)
-    if options.compile:
-        model.teachers["teacher"].model.backbone.compile()
-    return placed(model, options)
+    for each in model.teachers.values() if options.compile else ():
+        each.model.backbone.compile()
+    return placed(model, options), distilled
+
+
+def _on_another_frame(model: BaseModel, images: Tensor, options: Options) -> Callable[[], object]:
+    """What a loss between two frames cannot do without: the second one's scores, and backward from them."""
+
+    def run() -> None:
+        with options.autocast():
+            scores = tensors_in(model(images, None, mode="tensor"))
+        sum(each.float().mean() for each in scores).backward()
+        for parameter in model.parameters():
+            parameter.grad = None
+
+    return run
 
 
 def street_batch(options: Options, classes: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from mmcv.transforms import Compose
@@ -82,13 +83,26 @@ def prediction_pipeline(cfg: Config) -> Compose:
 
 def predict_labels(model: nn.Module, pipeline: Compose, image: np.ndarray, path: str | Path = "") -> np.ndarray:
     """Label map ``[H, W]`` (int64) of one RGB image ``[H, W, 3]``, at the image's own size."""
+    return timed_labels(model, pipeline, image, path)[0]
+
+
+def timed_labels(
+    model: nn.Module, pipeline: Compose, image: np.ndarray, path: str | Path = ""
+) -> tuple[np.ndarray, float]:
+    """The label map that `predict_labels` gives, and the seconds that the network alone took for it.
+
+    These hold normalising, the forward pass and bringing its scores to the image's size, not the resizing of the image.
+    """
     shape = image.shape[:2]
     # mmseg's pipelines work on OpenCV's channel order; the model's preprocessor turns it round.
     bgr = np.ascontiguousarray(image[..., ::-1])
     sample = pipeline({"img": bgr, "img_path": str(path), "img_shape": shape, "ori_shape": shape, "seg_fields": []})
+    start = time.perf_counter()
     with torch.no_grad():
         result = model.test_step(pseudo_collate([sample]))[0]
-    return result.pred_sem_seg.data[0].cpu().numpy().astype(np.int64)
+    labels = result.pred_sem_seg.data[0].cpu()  # waits for a GPU
+    seconds = time.perf_counter() - start
+    return labels.numpy().astype(np.int64), seconds
 
 
 def load_networks(
@@ -152,7 +166,7 @@ def predict_images(
         run.network_seconds += time.perf_counter() - before
         run.images += 1
         target = Path(out, "overlay", f"{name}.png")
-        write_png(target, _side_by_side(image, maps, palette, opacity))
+        write_png(target, side_by_side(image, maps, palette, opacity))
         run.written.append(target)
         if labels:
             target = Path(out, "labels", f"{name}.png")
@@ -163,19 +177,36 @@ def predict_images(
     return run
 
 
-def _side_by_side(
-    image: np.ndarray, maps: Mapping[str, np.ndarray], palette: Sequence[Sequence[int]], opacity: float
+def side_by_side(
+    image: np.ndarray,
+    maps: Mapping[str, np.ndarray],
+    palette: Sequence[Sequence[int]],
+    opacity: float = 0.5,
+    most_width: int | None = None,
 ) -> np.ndarray:
+    """The overlay of one network at the image's size; of several beside the image, each under its name.
+
+    Args:
+        image: RGB ``[H, W, 3]``, uint8.
+        maps: name of the network -> labels ``[H, W]``; at least one.
+        palette: one RGB colour per class.
+        opacity: see `overlay`.
+        most_width: of one picture among several, pixels; None leaves wide ones as they are.
+
+    Returns:
+        RGB picture, uint8.
+    """
     if len(maps) == 1:
         return overlay(image, next(iter(maps.values())), palette, opacity)
     # Small frames are enlarged by a whole factor, so that captions fit and a pixel stays a square.
     factor = max(1, round(PANEL_WIDTH / image.shape[1]))
-    panels = [Panel(enlarge(image, factor), "image")]
-    panels += [
-        Panel(overlay(panels[0].picture, enlarge(found, factor), palette, opacity), name)
-        for name, found in maps.items()
-    ]
-    return panel_grid(panels, columns=len(panels))
+    whole = enlarge(image, factor)
+    pictures = {"image": whole}
+    pictures |= {name: overlay(whole, enlarge(found, factor), palette, opacity) for name, found in maps.items()}
+    if most_width is not None and whole.shape[1] > most_width:
+        size = most_width, round(whole.shape[0] * most_width / whole.shape[1])
+        pictures = {name: cv2.resize(each, size, interpolation=cv2.INTER_AREA) for name, each in pictures.items()}
+    return panel_grid([Panel(picture, name) for name, picture in pictures.items()], columns=len(pictures))
 
 
 def enlarge(picture: np.ndarray, factor: int) -> np.ndarray:

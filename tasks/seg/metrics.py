@@ -49,6 +49,7 @@ __all__ = [
     "class_iou",
     "confusion_matrix",
     "mean_accuracy",
+    "mean_dice",
     "mean_iou",
     "trimap_areas",
     "trimap_iou",
@@ -115,13 +116,13 @@ class SegmentationScores:
         """The scores so far, in percent; a mean skips what is NaN (classes absent from both maps).
 
         Returns:
-            ``mIoU``, ``mAcc``, ``aAcc``, ``boundary_IoU``: numbers. ``IoU_per_class``, ``Acc_per_class``,
-            ``boundary_IoU_per_class``: float64 ``(C,)``. ``trimap_IoU``: ``{width: mean IoU}``. ``boundary_F``:
-            ``{threshold: mean over classes of F}``, ``boundary_F_per_class``: ``{threshold: (C,)}``, where F of a
-            class is the mean over the images in which either map has a contour of it.
+            ``mIoU``, ``mAcc``, ``aAcc``, ``boundary_IoU``: numbers. ``IoU_per_class``, ``Dice_per_class``,
+            ``Acc_per_class``, ``boundary_IoU_per_class``: float64 ``(C,)``. ``trimap_IoU``: ``{width: mean IoU}``.
+            ``boundary_F``: ``{threshold: mean over classes of F}``, ``boundary_F_per_class``: ``{threshold: (C,)}``,
+            where F of a class is the mean over the images in which either map has a contour of it.
         """
         bands = self.sums["areas"].cumsum(axis=0)
-        hits, _, true = bands[-1]
+        hits, predicted, true = bands[-1]
         iou, accuracy = 100 * area_iou(bands[-1]), 100 * ratio_or_nan(hits, true)
         boundary = 100 * ratio_or_nan(*self.sums["boundary_areas"])
         f = dict(zip(self.f_thresholds, 100 * ratio_or_nan(self.sums["f_scores"], self.sums["f_images"]), strict=True))
@@ -130,6 +131,7 @@ class SegmentationScores:
             "mAcc": mean_of_numbers(accuracy),
             "aAcc": 100 * float(ratio_or_nan(hits.sum(), true.sum())),
             "IoU_per_class": iou,
+            "Dice_per_class": 100 * ratio_or_nan(2 * hits, predicted + true),
             "Acc_per_class": accuracy,
             "trimap_IoU": {w: 100 * mean_of_numbers(area_iou(bands[i])) for i, w in enumerate(self.widths)},
             "boundary_IoU": mean_of_numbers(boundary),
@@ -139,11 +141,26 @@ class SegmentationScores:
         }
 
 
+def mean_dice(per_class: np.ndarray, classes: Sequence[str]) -> float:
+    """Mean of the classes' Dice scores, without that of a class named ``background``, as on medical sets.
+
+    A class's areas are summed over all images, as those of mIoU. Medical papers often average over volumes instead.
+
+    Args:
+        per_class: ``Dice_per_class`` of `SegmentationScores`; NaN (a class in neither map) does not count.
+        classes: their names.
+
+    >>> mean_dice(np.array([99.0, 60.0, 80.0]), ("background", "liver", "spleen"))
+    70.0
+    """
+    return mean_of_numbers(per_class[[name != "background" for name in classes]])
+
+
 @METRICS.register_module()
 class SegScores(BaseMetric):
     """`SegmentationScores` as an evaluator of the engine: ``val_evaluator=dict(type='SegScores')``.
 
-    Returns, in percent: ``mIoU``, ``mAcc``, ``aAcc``, ``boundary_IoU``, ``trimap_IoU_<width>``,
+    Returns, in percent: ``mIoU``, ``mDice``, ``mAcc``, ``aAcc``, ``boundary_IoU``, ``trimap_IoU_<width>``,
     ``boundary_F_<threshold>`` and ``boundary_F``, the mean over the thresholds. Logs a table by class.
 
     Args:
@@ -193,6 +210,7 @@ class SegScores(BaseMetric):
         result = scores.compute()
         print_log(_class_table(self.dataset_meta["classes"], result), logger="current")
         metrics = {name: result[name] for name in ("mIoU", "mAcc", "aAcc", "boundary_IoU")}
+        metrics["mDice"] = mean_dice(result["Dice_per_class"], self.dataset_meta["classes"])
         metrics.update({f"trimap_IoU_{width}": value for width, value in result["trimap_IoU"].items()})
         metrics["boundary_F"] = mean_of_numbers(np.array(list(result["boundary_F"].values())))
         metrics.update({f"boundary_F_{threshold:g}": value for threshold, value in result["boundary_F"].items()})

@@ -88,6 +88,23 @@ def test_overhead_is_taken_within_each_round():
     assert benchmark.over_floor(seconds, "kd step") == pytest.approx([1.1, 1.1, 1.0])
 
 
+def test_a_floor_can_be_of_other_phases_one_of_them_twice():
+    seconds = {STUDENT_STEP: [3.0, 3.0], "next frame": [1.0, 2.0], "step": [10.0, 7.0]}
+    floor = (STUDENT_STEP, "next frame", "next frame")
+    assert benchmark.over_floor(seconds, "step", floor) == pytest.approx([2.0, 1.0])
+
+
+def test_a_step_with_a_floor_of_its_own_is_held_against_that(monkeypatch):
+    took = {STUDENT_STEP: [3.0], TEACHER_FORWARD: [1.0], "next frame": [2.0], "step": [6.0], "kd step": [6.0]}
+    monkeypatch.setattr(benchmark, "time_rounds", lambda *_: took)
+    phases = {name: lambda: None for name in took}
+    floors = {"step": (STUDENT_STEP, "next frame", STUDENT_STEP)}
+    result = benchmark.measure(Comparison(phases, ["step", "kd step"], floors=floors), OPTIONS, rounds=1)
+    ratios = {name: result["phases"][name]["over_floor"]["median"] for name in ("step", "kd step")}
+    assert ratios == {"step": 6 / 8, "kd step": 6 / 4}
+    assert result["floors"] == {"step": [STUDENT_STEP, "next frame", STUDENT_STEP]}
+
+
 def test_a_step_is_held_against_the_plain_step_of_its_round():
     phases = {STUDENT_STEP: [1.0, 2.0, 4.0], "skd step": [3.0, 4.0, 4.0]}
     result = {"phases": {name: {"seconds": {"rounds": rounds}} for name, rounds in phases.items()}}
@@ -254,6 +271,25 @@ def test_loss_alone_runs_backward_to_the_student_only():
     inputs = torch.randn(5, 4)
     benchmark.loss_alone(wrapped.terms, lambda: wrapped(inputs), OPTIONS)()
     torch.testing.assert_close(gradients[0], 2 * (student(inputs) - teacher(inputs)).detach())
+
+
+def test_loss_alone_runs_backward_to_the_students_other_frame_too():
+    class Difference(nn.Module):
+        def forward(self, values, step):
+            if values["student"]["logits"].is_leaf:
+                for owner, each in values.items():
+                    if each["logits"].requires_grad:
+                        each["logits"].register_hook(lambda gradient, owner=owner: found.update({owner: gradient}))
+            first, second, taught = (values[owner]["logits"] for owner in owners)
+            return {"loss": (first - 2 * second + taught).sum()}
+
+    owners, found, terms = ("student", "student@next", "teacher@next"), {}, Difference()
+    values = {owner: {"logits": torch.ones(3, requires_grad=True) * 1.0} for owner in owners}
+    benchmark.loss_alone(terms, lambda: terms(values, 0), OPTIONS)()
+    assert {owner: gradient.tolist() for owner, gradient in found.items()} == {
+        "student": [1, 1, 1],
+        "student@next": [-2, -2, -2],
+    }
 
 
 def test_loss_alone_detaches_pyramid_levels():

@@ -63,6 +63,17 @@ def test_a_form_of_a_method_is_timed_for_a_detector(tmp_path, capsys):
     assert stored["facts"]["student"] == "configs/det/student_retinanet_bccd_small.py"
 
 
+@pytest.mark.usefixtures("_threads")
+def test_the_floor_of_a_step_on_two_frames_is_told(tmp_path, capsys):
+    file = tmp_path / "figures.json"
+    arguments = ["seg", "--methods", "temporal", "--size", "32x48", "--batch", "2", "--rounds", "1", "--warmup", "0"]
+    assert main([*arguments, "--threads", "1", "--json", str(file)]) == 0
+    assert "floor of temporal step: student step + student, next frame" in capsys.readouterr().out
+    stored = json.loads(file.read_text())
+    assert stored["steps"] == ["temporal step"]
+    assert {"warping", "flow by DIS", "flow kept"} < stored["phases"].keys()
+
+
 def test_a_stream_is_timed_with_the_suites_own_network(tmp_path, capsys):
     file = tmp_path / "figures.json"
     assert main(["stream", "--samples", "1.1e6", "--rounds", "1", "--warmup", "0", "--json", str(file)]) == 0

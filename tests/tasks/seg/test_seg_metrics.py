@@ -7,7 +7,7 @@ from golden_files import load_golden
 from scipy import ndimage
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 from sklearn.metrics import jaccard_score
-from torchmetrics.functional.classification import multiclass_accuracy
+from torchmetrics.functional.classification import multiclass_accuracy, multiclass_f1_score
 
 from common.errors import DataError
 from tasks.seg.metrics import (
@@ -21,6 +21,7 @@ from tasks.seg.metrics import (
     class_iou,
     confusion_matrix,
     mean_accuracy,
+    mean_dice,
     mean_iou,
     trimap_iou,
 )
@@ -61,6 +62,19 @@ def test_mean_accuracy_agrees_with_torchmetrics(pair):
     prediction, target = map(torch.tensor, pair)
     expected = multiclass_accuracy(prediction, target, num_classes=5, average="macro", ignore_index=255)
     assert mean_accuracy(confusion_matrix(*pair, 5)) == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_dice_agrees_with_torchmetrics(pair):
+    prediction, target = map(torch.tensor, pair)
+    expected = 100 * multiclass_f1_score(prediction, target, num_classes=5, average=None, ignore_index=255)
+    scores = SegmentationScores(5)
+    scores.update(*pair)
+    assert scores.compute()["Dice_per_class"] == pytest.approx(expected.numpy(), rel=1e-6)
+
+
+def test_mean_dice_leaves_background_and_absent_classes_out():
+    assert mean_dice(np.array([99.0, 60.0, 80.0, np.nan]), ("background", "liver", "spleen", "aorta")) == 70
+    assert mean_dice(np.array([90.0, 60.0]), ("road", "car")) == 75
 
 
 def test_absent_classes_are_left_out_of_the_means():
@@ -295,6 +309,7 @@ def test_the_engines_metric_gives_the_scores_of_all_images():
     assert {name: found[name] for name in ("mIoU", "mAcc", "aAcc", "boundary_IoU")} == {
         name: expected[name] for name in ("mIoU", "mAcc", "aAcc", "boundary_IoU")
     }
+    assert found["mDice"] == pytest.approx(expected["Dice_per_class"].mean())
     assert found["trimap_IoU_3"] == expected["trimap_IoU"][3]
     assert found["boundary_F_0.00375"] == expected["boundary_F"][0.00375]
     assert found["boundary_F"] == pytest.approx(np.mean(list(expected["boundary_F"].values())))
