@@ -88,7 +88,10 @@ def pixel_dkd_loss(
     says that weights of each instance, from `feature_distance_weights`, take the place of the fixed weight of the
     target term; `fdwa_dkd_loss` is both together. Ours are the mean over the labelled pixels, not divided by their
     weights, and, for want of others, the numbers of DKD. The paper's class-wise loss on where a class is likely is not
-    part of it; `cwd_loss` on the logits comes near.
+    part of it: its formula is not public, and `cwd_loss` on the logits, a softmax over the positions of each class,
+    is what the abstract's words describe.
+
+    Forward and backward hold at most about 12 times the memory of the student's logits at once (`kd_loss` 6).
 
     Args:
         student: dense logits, shape ``(N, C, *)``, usually ``(N, C, H, W)``.
@@ -211,6 +214,8 @@ def fdwa_dkd_loss(
     distance: str = "euclidean",
 ) -> Tensor:
     r"""FDWA-DKD [0]: `pixel_dkd_loss` under the `feature_distance_weights`, as far as the abstract tells.
+
+    The weights take two maps of the features' size for a moment, and nothing of them is kept for the backward pass.
 
     Args:
         student: dense logits, shape ``(N, C, H, W)``.

@@ -1,5 +1,6 @@
 """Losses on class scores, and on the bins of box sides."""
 
+import torch
 import torch.nn.functional as F
 from torch.func import functional_call
 
@@ -22,6 +23,7 @@ from common.losses import (
     ld_loss,
     lskd_loss,
     nkd_loss,
+    pixel_dkd_loss,
     wsld_loss,
 )
 
@@ -70,6 +72,17 @@ def _dkd(case):
         return dkd_loss(
             case["student"], case["teacher"], case["target"], alpha=alpha, beta=beta, temperature=case.hp("T")
         )
+
+    return {"loss": run(case.hp("alpha"), case.hp("beta")), "term_tckd": run(1.0, 0.0), "term_nckd": run(0.0, 1.0)}
+
+
+def _pixel_dkd(case):
+    """The samples of the case as positions of one picture, with a weight that takes the place of alpha."""
+    scores = [case[name].T[None] for name in ("student", "teacher")]
+
+    def run(alpha, beta):
+        weights = torch.full((1,), alpha, dtype=torch.float64)
+        return pixel_dkd_loss(*scores, case["target"][None], weights, beta=beta, temperature=case.hp("T"))
 
     return {"loss": run(case.hp("alpha"), case.hp("beta")), "term_tckd": run(1.0, 0.0), "term_nckd": run(0.0, 1.0)}
 
@@ -341,6 +354,20 @@ PARITY = [
             )
         },
         remark="the reference is inf in float32 where a probability underflows; ours is not",
+    ),
+    Parity(
+        "pixel_dkd_loss",
+        "dkd",
+        "megvii-research/mdistiller mdistiller/distillers/DKD.py",
+        _pixel_dkd,
+        "the same with the samples as positions of one picture, and alpha as the weight of that picture",
+        differences={
+            "sum_over_batch": Difference(
+                "mmrazor with reduction='mean' sums over the samples: the number of positions times ours",
+                lambda case, ours: ours * len(case["student"]),
+            )
+        },
+        remark="the class probabilities underflow in the reference, as above",
     ),
     Parity(
         "nkd_loss",

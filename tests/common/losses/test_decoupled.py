@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from peak_memory import peak_bytes
 
 from common.losses import dkd_loss, fdwa_dkd_loss, feature_distance_weights, kd_loss, nkd_loss, pixel_dkd_loss
 
@@ -122,6 +123,14 @@ def test_the_weight_of_an_ignored_pixel_does_not_count():
 def test_no_gradient_flows_through_the_weights():
     weight = torch.ones(2, dtype=torch.float64, requires_grad=True)
     assert not pixel_dkd_loss(*pixels(), weight).requires_grad
+
+
+@pytest.mark.parametrize("classes", [6, 19])
+def test_pixel_dkd_holds_a_few_maps_of_logits_at_once(classes):
+    student, teacher = random(1, classes, 32, 32).requires_grad_(), random(1, classes, 32, 32, seed=1)
+    target = torch.zeros(1, 32, 32, dtype=torch.long)
+    peak = peak_bytes(lambda: pixel_dkd_loss(student, teacher, target).backward())
+    assert peak < 14 * student.nbytes
 
 
 def features():
